@@ -1,0 +1,78 @@
+// The floors of the house: who may import whom, and which npm package belongs to which folder. Default is deny.
+const PORTS = ['src/store/telemetry\\.ts', 'src/store/records\\.ts'];
+
+/** Folder → what of ours it may import besides itself. */
+const FLOORS = {
+  core: [],
+  'drivers/modbus': ['src/core/', 'src/drivers/(driver|schema)\\.ts'],
+  'drivers/opcua': ['src/core/', 'src/drivers/(driver|schema)\\.ts'],
+  'drivers/mqtt': ['src/core/', 'src/drivers/(driver|schema)\\.ts'],
+  'drivers/simulator': ['src/core/', 'src/drivers/(driver|schema)\\.ts'],
+  'drivers/bms': ['src/core/', 'src/drivers/(driver|schema)\\.ts', 'src/drivers/(modbus|mqtt)/options\\.ts'],
+  store: ['src/core/'],
+  system: ['src/core/'],
+  ingest: ['src/core/', ...PORTS, 'src/drivers/(driver|registry)\\.ts'],
+  twin: ['src/core/', ...PORTS],
+  config: ['src/core/', 'src/drivers/(registry|schema)\\.ts', 'src/drivers/[a-z]+/(options|schema)\\.ts', 'src/drivers/bms/expand\\.ts'],
+  api: ['src/core/', ...PORTS, 'src/store/calendar\\.ts', 'src/(ingest|twin)/', 'src/drivers/schema\\.ts'],
+  app: ['src/(core|drivers|store|system|ingest|twin|config|api)/'],
+};
+
+/** npm package → the folders that may use it. */
+const PACKAGES = {
+  zod: 'src/(drivers|config|api)/',
+  'modbus-serial': 'src/drivers/modbus/|src/cli/demo/',
+  'node-opcua-[a-z-]+': 'src/drivers/opcua/',
+  'node-opcua': 'src/cli/demo/',
+  mqtt: 'src/drivers/mqtt/',
+  'json-p3': 'src/drivers/mqtt/',
+  'better-sqlite3': 'src/store/',
+  pino: 'src/system/',
+  yaml: 'src/config/|src/cli/demo\\.ts',
+  hono: 'src/api/',
+  '@hono/node-server': 'src/api/',
+  commander: 'src/main\\.ts',
+  aedes: 'src/cli/demo/',
+};
+
+const floorRules = Object.entries(FLOORS).map(([folder, allowed]) => ({
+  name: `floor-${folder}`,
+  severity: 'error',
+  from: { path: `^src/${folder}/` },
+  to: { path: '^src/', pathNot: [`src/${folder}/`, ...allowed].map((path) => `^${path}`) },
+}));
+
+const packageRules = Object.entries(PACKAGES).map(([name, folders]) => ({
+  name: `package-${name}`,
+  severity: 'error',
+  from: { path: '^src/', pathNot: folders.split('|').map((folder) => `^${folder}`) },
+  to: { path: `^node_modules/${name}/` },
+}));
+
+module.exports = {
+  forbidden: [
+    { name: 'no-circle', severity: 'error', from: {}, to: { circular: true } },
+    { name: 'no-unresolvable', severity: 'error', from: {}, to: { couldNotResolve: true } },
+    ...floorRules,
+    {
+      name: 'contracts-apart',
+      severity: 'error',
+      from: { path: '^src/api/(desktop|edge|packs)/' },
+      to: { path: '^src/api/(desktop|edge|packs)/', pathNot: '^src/api/$1/' },
+    },
+    {
+      name: 'engine-behind-the-port',
+      severity: 'error',
+      from: { path: '^src/', pathNot: '^src/(store|app|cli)/' },
+      to: { path: '^src/store/', pathNot: [...PORTS, 'src/store/calendar\\.ts'].map((path) => `^${path}`) },
+    },
+    { name: 'nobody-imports-the-top', severity: 'error', from: { path: '^src/', pathNot: '^src/(cli/|main\\.ts)' }, to: { path: '^src/(cli/|main\\.ts)' } },
+    { name: 'no-other-package', severity: 'error', from: { path: '^src/' }, to: { path: '^node_modules/', pathNot: Object.keys(PACKAGES).map((name) => `^node_modules/${name}/`) } },
+  ],
+  options: {
+    tsPreCompilationDeps: true,
+    tsConfig: { fileName: 'tsconfig.json' },
+    doNotFollow: { path: 'node_modules' },
+    enhancedResolveOptions: { exportsFields: ['exports'], conditionNames: ['import', 'require', 'node', 'default', 'types'] },
+  },
+};
