@@ -1,0 +1,60 @@
+/** The one table of operating errors. `docs/errors.md` is proven against it in both directions. */
+
+/** Code → what it means, in one sentence. Drivers steer the supervisor by these codes alone. */
+export const ERRORS = {
+  not_connected: 'The device or broker cannot be reached, or the link to it was lost.',
+  timeout: 'The device did not answer in time.',
+  protocol: 'The device answered with something that is not the protocol, or refused the request.',
+  authentication_failed: 'The device or broker refused our identity or our certificate.',
+  config_invalid: 'The configuration is wrong; the message names the place.',
+  not_supported: 'The device or this driver cannot do what was asked.',
+  store_failed: 'The store could not keep or read the data.',
+  store_stalled: 'The store has not answered for a long time; its disk may hang.',
+  disk_full: 'There is no space left for new data.',
+  data_dir_locked: 'Another twinbox runs on this data directory.',
+  data_dir_unusable: 'The data directory cannot be used.',
+  listen_failed: 'The API cannot listen on the address it was given.',
+  overloaded: 'More arrives than can be taken now; try again shortly.',
+  stopped: 'The daemon is stopping.',
+  invalid_cursor: 'The paging cursor was not made by this query.',
+  range_too_large: 'The query covers more than can be answered at once.',
+  conflict: 'The object was changed or exists already.',
+} as const;
+
+export type ErrorCode = keyof typeof ERRORS;
+
+/** An error that operation can bring; anything else that is thrown is a programming mistake. */
+export class GatewayError extends Error {
+  override readonly name = 'GatewayError';
+  readonly code: ErrorCode;
+
+  constructor(code: ErrorCode, message: string, options?: { readonly cause?: unknown }) {
+    super(message, options);
+    this.code = code;
+  }
+}
+
+export function isGatewayError(error: unknown, code?: ErrorCode): error is GatewayError {
+  return error instanceof GatewayError && (code === undefined || error.code === code);
+}
+
+/** The message of anything that was thrown, with the messages of its causes behind it where they add something. */
+export function messageOf(error: unknown): string {
+  const messages: string[] = [];
+  for (let current = error, depth = 0; current !== undefined && depth < 4; depth++) {
+    const message = current instanceof Error ? current.message || messageOfAll(current) : String(current);
+    if (message && !messages.some((known) => known.includes(message))) messages.push(message);
+    current = current instanceof Error ? current.cause : undefined;
+  }
+  return messages.join(': ') || 'unknown error';
+}
+
+/** A connection that was tried at several addresses fails with an AggregateError that says nothing itself. */
+function messageOfAll(error: Error): string {
+  return error instanceof AggregateError ? error.errors.map(messageOf).join(', ') : '';
+}
+
+/** Wraps whatever was thrown as a GatewayError of `code`; one that is a GatewayError already is passed on as it is. */
+export function asGatewayError(error: unknown, code: ErrorCode, context: string): GatewayError {
+  return error instanceof GatewayError ? error : new GatewayError(code, `${context}: ${messageOf(error)}`, { cause: error });
+}

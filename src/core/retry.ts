@@ -1,0 +1,17 @@
+/** Back-off as an iterable of delays, so that the loop that retries owns the loop. */
+
+export interface RetryOptions {
+  readonly firstMs: number;
+  readonly maxMs: number;
+  /** 0.5 spreads each delay over ± 50 %, so that a hundred boxes do not knock at one broker in step. */
+  readonly jitter: number;
+  /** Uniform in [0, 1). */
+  readonly random: () => number;
+}
+
+/** Endless delays in milliseconds: first, doubled up to max, each with jitter and never over max. Takes a new start with each iteration. */
+export function* retryDelaysMs(options: RetryOptions): Generator<number, never, undefined> {
+  for (let delayMs = options.firstMs; ; delayMs = Math.min(delayMs * 2, options.maxMs)) {
+    yield Math.min(options.maxMs, delayMs * (1 + options.jitter * (2 * options.random() - 1)));
+  }
+}

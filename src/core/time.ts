@@ -1,0 +1,67 @@
+/** Time as twinbox speaks it: integer milliseconds since the Unix epoch, and RFC 3339 text at the edges. */
+
+declare const unixMs: unique symbol;
+
+/** Integer milliseconds since 1970-01-01T00:00:00Z. May be negative: history before 1970 is legal. */
+export type UnixMs = number & { readonly [unixMs]: true };
+
+/** The range that `Date` can print with a four-digit year; anything outside is a typing error, not a plant. */
+export const MIN_TIME_MS = Date.parse('0000-01-01T00:00:00Z') as UnixMs; // Date.UTC takes the years 0–99 for 1900–1999
+export const MAX_TIME_MS = (Date.UTC(10_000, 0, 1) - 1) as UnixMs;
+
+/** How far ahead of the box a sample's time may lie before it is no longer believed. The one constant for "too far ahead". */
+export const MAX_AHEAD_MS = 300_000;
+
+/** `2026-01-06T10:00:00Z`, with three digits of milliseconds only where there are some. */
+export function toIso(timeMs: UnixMs | number): string {
+  const text = new Date(timeMs).toISOString();
+  return text.endsWith('.000Z') ? `${text.slice(0, -5)}Z` : text;
+}
+
+const RFC3339 = /^(\d{4})-(\d{2})-(\d{2})(?:[Tt ](\d{2}):(\d{2})(?::(\d{2})(?:[.,](\d{1,9}))?)?\s*([Zz]|[+\- ]\d{2}:?\d{2})?)?$/;
+
+/**
+ * Reads an RFC 3339 time with any offset. Date-only and zone-less text is UTC, and a space before an offset is the `+`
+ * that a URL decoder took away. Returns `undefined` for anything else, a 30th of February included.
+ */
+export function parseTime(text: string): UnixMs | undefined {
+  const match = RFC3339.exec(text);
+  if (!match) return undefined;
+  const [, year, month, day, hour = '0', minute = '0', second = '0', fraction = '', zone = 'Z'] = match;
+  const leap = second === '60' ? 1 : 0; // a leap second is the last moment we can name, one second earlier
+  const parts = [Number(year), Number(month) - 1, Number(day), Number(hour), Number(minute), Number(second) - leap] as const;
+  const date = new Date(0);
+  date.setUTCFullYear(parts[0], parts[1], parts[2]);
+  date.setUTCHours(parts[3], parts[4], parts[5], Number(fraction.slice(0, 3).padEnd(3, '0')));
+  const same =
+    date.getUTCFullYear() === parts[0] &&
+    date.getUTCMonth() === parts[1] &&
+    date.getUTCDate() === parts[2] &&
+    date.getUTCHours() === parts[3] &&
+    date.getUTCMinutes() === parts[4] &&
+    date.getUTCSeconds() === parts[5];
+  if (!same) return undefined;
+  const offsetMs = zoneOffsetMs(zone);
+  if (offsetMs === undefined) return undefined;
+  const timeMs = date.getTime() - offsetMs;
+  return timeMs >= MIN_TIME_MS && timeMs <= MAX_TIME_MS ? (timeMs as UnixMs) : undefined;
+}
+
+function zoneOffsetMs(zone: string): number | undefined {
+  if (zone === 'Z' || zone === 'z') return 0;
+  const hours = Number(zone.slice(1, 3));
+  const minutes = Number(zone.slice(-2));
+  if (hours > 23 || minutes > 59) return undefined;
+  return (zone.startsWith('-') ? -1 : 1) * (hours * 60 + minutes) * 60_000;
+}
+
+const DURATION = /^(\d{1,9})(ms|s|m|h|d|w)$/;
+const UNIT_MS = { ms: 1, s: 1_000, m: 60_000, h: 3_600_000, d: 86_400_000, w: 604_800_000 } as const;
+
+/** Reads `250ms`, `30s`, `5m`, `1h`, `90d`, `2w` into milliseconds; `undefined` for anything else and for zero. */
+export function parseDuration(text: string): number | undefined {
+  const match = DURATION.exec(text);
+  if (!match) return undefined;
+  const durationMs = Number(match[1]) * UNIT_MS[match[2] as keyof typeof UNIT_MS];
+  return durationMs > 0 && Number.isSafeInteger(durationMs) ? durationMs : undefined;
+}
