@@ -1,0 +1,271 @@
+/** The main thread's side of the store: calls to the worker, who waits for what to be durable, and a new worker when one dies. */
+import type { Worker } from 'node:worker_threads';
+import type { Clock } from '../core/clock.ts';
+import { GatewayError, messageOf } from '../core/errors.ts';
+import type { Log } from '../core/log.ts';
+import type { Ring } from '../core/ring.ts';
+import type { Sequence } from '../core/tag.ts';
+import {
+  ENGINE_CALLS,
+  type Fault,
+  type FromWorker,
+  RECORD_CALLS,
+  type StoreCallName,
+  type StoreCalls,
+  type StoreWorkerData,
+  type ToWorker,
+} from './protocol.ts';
+import type { RecordStore } from './records.ts';
+import type { RecoveryReport, RetentionPolicy, TelemetryStore } from './telemetry.ts';
+import { Waiters } from './waiters.ts';
+
+const RESTART_DELAY_MS = 200; // at most five a second, and data back within one
+const STALLED_AFTER_MS = 10_000; // an SD card may think for a second or two; ten is a hang
+const STOP_TIMEOUT_MS = 4_000;
+
+export interface StoreClientOptions {
+  readonly dataDir: string;
+  readonly ring: Ring;
+  readonly retention: RetentionPolicy;
+  readonly clock: Clock;
+  readonly log: Log;
+  readonly spawn: (data: StoreWorkerData) => Worker;
+}
+
+interface Call {
+  readonly resolve: (value: unknown) => void;
+  readonly reject: (error: unknown) => void;
+}
+
+/** `ok`, or why the store does not take data now. */
+export type StoreHealth = 'ok' | 'starting' | 'store_failed' | 'disk_full' | 'store_stalled' | 'stopped';
+
+export class StoreClient {
+  readonly telemetry: TelemetryStore;
+  readonly records: RecordStore;
+  readonly #options: StoreClientOptions;
+  #worker: Worker | undefined;
+  #retention: RetentionPolicy;
+  /** Whoever called `start`, until the first worker stands. */
+  #starting: { readonly resolve: (report: RecoveryReport) => void; readonly reject: (error: unknown) => void } | undefined;
+  #running = false;
+  #stopping = false;
+  /** No worker follows the present one. */
+  #ended = false;
+  #stopped: Promise<void> | undefined;
+  #fault: Fault | undefined;
+  #flushSinceMs: number | undefined;
+  readonly #waiters = new Waiters();
+  readonly #calls = new Map<number, Call>();
+  #nextCall = 1;
+  #onStopped: (() => void) | undefined;
+
+  constructor(options: StoreClientOptions) {
+    this.#options = options;
+    const calls = this.#stubs();
+    this.#retention = options.retention;
+    this.telemetry = {
+      ...calls,
+      durable: (sequence, signal) => this.durable(sequence, signal),
+      setRetention: (policy) => {
+        this.#retention = policy; // for the worker that may follow
+        return calls.setRetention(policy);
+      },
+    };
+    this.records = calls;
+  }
+
+  /** Starts the worker; resolves with what recovery found, the ring standing ready. Rejects when the store can't be opened. */
+  start(): Promise<RecoveryReport> {
+    return new Promise((resolve, reject) => {
+      this.#starting = { resolve, reject };
+      this.#spawn(null);
+    });
+  }
+
+  get health(): StoreHealth {
+    if (this.#stopping) return 'stopped';
+    if (!this.#running) return 'starting';
+    const stalled = this.#flushSinceMs !== undefined && this.#options.clock.monotonicMs() - this.#flushSinceMs > STALLED_AFTER_MS;
+    if (stalled) return 'store_stalled';
+    return this.#fault ? (this.#fault.code === 'disk_full' ? 'disk_full' : 'store_failed') : 'ok';
+  }
+
+  /**
+   * See TelemetryStore. Publishes what was pushed, for a record that the worker can't see would be waited for in vain.
+   * Waits are served in one flush after the other: what arrives during one joins the next.
+   */
+  durable(sequence: Sequence, signal?: AbortSignal): Promise<void> {
+    const { ring } = this.#options;
+    if (ring.durable >= sequence) return Promise.resolve();
+    if (this.#stopping) return Promise.reject(new GatewayError('stopped', 'the store is stopping'));
+    if (sequence > ring.head) return Promise.reject(new RangeError(`record ${sequence} has not been pushed, the next is ${ring.head}`));
+    ring.publish();
+    const durable = this.#waiters.add(sequence, signal);
+    this.flush();
+    return durable;
+  }
+
+  /** Asks for a commit now; one at a time. */
+  flush(): void {
+    if (this.#flushSinceMs !== undefined || !this.#running) return;
+    this.#flushSinceMs = this.#options.clock.monotonicMs();
+    this.#send({ kind: 'flush' });
+  }
+
+  /** Commits what is published, closes the files, ends the worker. Goes on trying over a death of the worker, for four seconds. */
+  stop(): Promise<void> {
+    this.#stopped ??= this.#stop();
+    return this.#stopped;
+  }
+
+  async #stop(): Promise<void> {
+    const { clock, log } = this.#options;
+    this.#stopping = true;
+    if (!this.#worker || this.#ended) return;
+    const closed = new Promise<void>((resolve) => {
+      this.#onStopped = resolve;
+    });
+    if (this.#running) this.#send({ kind: 'stop' });
+    const timeout = new AbortController();
+    const late = clock.sleep(STOP_TIMEOUT_MS, timeout.signal).then(
+      () => log.error({}, 'the store did not stop in time'),
+      () => undefined,
+    );
+    await Promise.race([closed, late]);
+    timeout.abort();
+    this.#ended = true;
+    this.#waiters.settle(this.#options.ring.durable);
+    const error = new GatewayError('stopped', 'the store has stopped');
+    this.#waiters.rejectAll(error);
+    this.#rejectCalls(error);
+    await this.#worker.terminate();
+  }
+
+  #spawn(resumeAt: Sequence | null): void {
+    const { dataDir, ring } = this.#options;
+    const worker = this.#options.spawn({ dataDir, ring: ring.buffer, slots: ring.slots, retention: this.#retention, resumeAt });
+    this.#worker = worker;
+    let failure: unknown;
+    worker.on('message', (message: FromWorker) => {
+      if (message.kind === 'unopened') failure = new GatewayError(message.fault.code, message.fault.message);
+      else this.#onMessage(message);
+    });
+    worker.on('error', (error) => {
+      failure = error;
+    });
+    worker.on('exit', (code) => this.#onExit(code, failure));
+  }
+
+  /** Who waits for durability goes on waiting over one restart: the ring still holds the records. Calls are lost. */
+  #onExit(code: number, failure: unknown): void {
+    const wasRunning = this.#running;
+    this.#running = false;
+    this.#flushSinceMs = undefined;
+    if (this.#ended) return;
+    const error = failure instanceof GatewayError ? failure : workerEnded(code, failure);
+    if (this.#starting) {
+      this.#stopping = true;
+      this.#ended = true;
+      this.#onStopped?.();
+      this.#starting.reject(error);
+      return;
+    }
+    this.#options.log.error({ err: failure, code }, 'the store worker ended and is started again');
+    this.#rejectCalls(error);
+    if (!wasRunning) this.#waiters.rejectAll(error);
+    void this.#respawn();
+  }
+
+  async #respawn(): Promise<void> {
+    await this.#options.clock.sleep(RESTART_DELAY_MS);
+    if (!this.#ended) this.#spawn(this.#options.ring.written);
+  }
+
+  #onMessage(message: Exclude<FromWorker, { readonly kind: 'unopened' }>): void {
+    switch (message.kind) {
+      case 'opened':
+        this.#onOpened(message.report);
+        break;
+      case 'flushed':
+        this.#onFlushed(message.fault);
+        break;
+      case 'writing':
+        this.#setFault(message.fault);
+        break;
+      case 'answer':
+        this.#take(message.id)?.resolve(message.value);
+        break;
+      case 'refused':
+        this.#take(message.id)?.reject(new GatewayError(message.fault.code, message.fault.message));
+        break;
+      case 'stopped':
+        this.#ended = true;
+        this.#onStopped?.();
+        break;
+    }
+  }
+
+  #onOpened(report: RecoveryReport): void {
+    this.#running = true;
+    this.#fault = undefined;
+    if (this.#starting) {
+      this.#options.ring.startAt(report.next);
+      this.#starting.resolve(report);
+      this.#starting = undefined;
+    }
+    if (this.#waiters.any) this.flush();
+    if (this.#stopping) this.#send({ kind: 'stop' });
+  }
+
+  #onFlushed(fault: Fault | undefined): void {
+    this.#flushSinceMs = undefined;
+    this.#setFault(fault);
+    this.#waiters.settle(this.#options.ring.durable);
+    if (fault) this.#waiters.rejectAll(new GatewayError(fault.code, fault.message));
+    if (this.#waiters.any) this.flush();
+  }
+
+  #setFault(fault: Fault | undefined): void {
+    if (fault && !this.#fault) this.#options.log.error({ code: fault.code }, `the store cannot write: ${fault.message}`);
+    if (!fault && this.#fault) this.#options.log.info({}, 'the store writes again');
+    this.#fault = fault;
+  }
+
+  #rejectCalls(error: GatewayError): void {
+    for (const call of this.#calls.values()) call.reject(error);
+    this.#calls.clear();
+  }
+
+  #take(id: number): Call | undefined {
+    const call = this.#calls.get(id);
+    this.#calls.delete(id);
+    return call;
+  }
+
+  #call(method: StoreCallName, args: readonly unknown[]): Promise<unknown> {
+    if (!this.#running || this.#stopping) {
+      const code = this.#stopping ? 'stopped' : 'store_failed';
+      return Promise.reject(new GatewayError(code, this.#stopping ? 'the store has stopped' : 'the store is being started again'));
+    }
+    return new Promise((resolve, reject) => {
+      const id = this.#nextCall++;
+      this.#calls.set(id, { resolve, reject });
+      this.#send({ kind: 'call', id, method, args });
+    });
+  }
+
+  #send(message: ToWorker): void {
+    this.#worker?.postMessage(message);
+  }
+
+  #stubs(): StoreCalls {
+    const stub = (method: StoreCallName) => [method, (...args: readonly unknown[]) => this.#call(method, args)] as const;
+    return Object.fromEntries([...ENGINE_CALLS, ...RECORD_CALLS].map(stub)) as unknown as StoreCalls;
+  }
+}
+
+function workerEnded(code: number, failure: unknown): GatewayError {
+  const why = failure === undefined ? `with ${code}` : `by ${messageOf(failure)}`;
+  return new GatewayError('store_failed', `the store worker ended ${why}`, { cause: failure });
+}

@@ -1,0 +1,62 @@
+/** The messages between the main thread and the store worker. Samples never travel here: they are in the ring. */
+import type { ErrorCode } from '../core/errors.ts';
+import type { Sequence } from '../core/tag.ts';
+import type { RecordsDatabase } from './sqlite/records.ts';
+import type { RecoveryReport, RetentionPolicy, TelemetryReads } from './telemetry.ts';
+
+/** Handed to the worker at its start. */
+export interface StoreWorkerData {
+  readonly dataDir: string;
+  readonly ring: SharedArrayBuffer;
+  readonly slots: number;
+  readonly retention: RetentionPolicy;
+  /** Where the ring's free slots ended when an earlier worker died; null at the daemon's start, when the ring is empty. */
+  readonly resumeAt: Sequence | null;
+}
+
+type Asynchronous<Methods, Names extends keyof Methods> = {
+  readonly [Name in Names]: Methods[Name] extends (...args: infer Args) => infer Result
+    ? (...args: Args) => Promise<Awaited<Result>>
+    : never;
+};
+
+export const ENGINE_CALLS = ['latest', 'raw', 'aggregate', 'gaps', 'count', 'changes', 'stats', 'setRetention'] as const;
+export const RECORD_CALLS = [
+  'documents',
+  'putDocument',
+  'putDocuments',
+  'removeDocument',
+  'tokens',
+  'tokenByHash',
+  'createToken',
+  'revokeToken',
+] as const;
+
+/** Everything that can be asked of the worker by name. */
+export type StoreCalls = Asynchronous<
+  TelemetryReads & { setRetention(policy: RetentionPolicy): Promise<void> },
+  (typeof ENGINE_CALLS)[number]
+> &
+  Asynchronous<RecordsDatabase, (typeof RECORD_CALLS)[number]>;
+export type StoreCallName = keyof StoreCalls;
+
+export type ToWorker =
+  | { readonly kind: 'flush' }
+  | { readonly kind: 'call'; readonly id: number; readonly method: StoreCallName; readonly args: readonly unknown[] }
+  | { readonly kind: 'stop' };
+
+export interface Fault {
+  readonly code: ErrorCode;
+  readonly message: string;
+}
+
+export type FromWorker =
+  | { readonly kind: 'opened'; readonly report: RecoveryReport }
+  /** The files can't be opened; the worker ends. */
+  | { readonly kind: 'unopened'; readonly fault: Fault }
+  | { readonly kind: 'flushed'; readonly fault?: Fault }
+  | { readonly kind: 'answer'; readonly id: number; readonly value: unknown }
+  | { readonly kind: 'refused'; readonly id: number; readonly fault: Fault }
+  /** A write that nobody waited for failed, or writing works again (no fault). */
+  | { readonly kind: 'writing'; readonly fault?: Fault }
+  | { readonly kind: 'stopped' };

@@ -1,0 +1,133 @@
+/** The port to the time-series store: all that the house knows of it. No SQL, no file names, no row callbacks. */
+import type { Sequence, SeriesDef, SeriesId } from '../core/tag.ts';
+import type { UnixMs } from '../core/time.ts';
+
+/**
+ * Samples in columns, all of length `rows`. `numbers` holds f64, f32 and bool (0 or 1), NaN where a sample has no value;
+ * text and 64-bit integers stand in `wide` at their row, which is absent when there are none.
+ */
+export interface Columns {
+  readonly rows: number;
+  readonly series: Uint32Array;
+  /** Integer milliseconds UTC. */
+  readonly timeMs: Float64Array;
+  readonly numbers: Float64Array;
+  readonly status: Uint32Array;
+  readonly wide?: readonly (string | bigint | undefined)[];
+}
+
+/** Half open: [from, to). */
+export interface TimeRange {
+  readonly from: UnixMs;
+  readonly to: UnixMs;
+}
+
+/**
+ * Series of one (tenant, asset, tag) are one tag: their samples merge by time, and at equal time the later arrival wins.
+ * Rows come by (time, asset, tag), text compared by code units.
+ */
+export interface RawQuery {
+  readonly series: readonly SeriesId[];
+  readonly range: TimeRange;
+  readonly limit: number;
+  /** Opaque, from the page before. */
+  readonly cursor?: string;
+  /** Rows to skip; dearer than a cursor. */
+  readonly skip?: number;
+}
+
+export interface RawPage {
+  readonly columns: Columns;
+  /** Null at the end. */
+  readonly next: string | null;
+}
+
+export type Aggregation = 'avg' | 'min' | 'max' | 'sum' | 'count' | 'first' | 'last';
+
+/** Fixed steps start at multiples of `ms` since the epoch (UTC); calendar steps at midnight in the IANA zone `tz`. */
+export type Step = { readonly ms: number } | { readonly calendar: '1d' | '1w' | '1mo'; readonly tz: string };
+
+export interface AggregateQuery {
+  readonly series: readonly SeriesId[];
+  readonly range: TimeRange;
+  /** Absent: one bucket over the whole range, which starts where the range does. */
+  readonly step?: Step;
+  readonly aggregation: Aggregation;
+}
+
+/** One row a bucket that has samples, by (time, asset, tag). Bad samples are left out, text counts but has no number. */
+export interface AggregateColumns {
+  readonly rows: number;
+  /** The lowest series id of the tag among those asked for. */
+  readonly series: Uint32Array;
+  /** Start of the bucket, ms UTC. */
+  readonly timeMs: Float64Array;
+  readonly values: Float64Array;
+  readonly count: Uint32Array;
+  /** How many of `count` were uncertain. */
+  readonly uncertain: Uint32Array;
+}
+
+/** From the first bad sample to the next that is not, cut to the range asked for. */
+export interface Gap {
+  readonly from: UnixMs;
+  readonly to: UnixMs;
+}
+
+export interface SeriesQuery {
+  readonly series: readonly SeriesId[];
+  readonly range: TimeRange;
+}
+
+/** Samples in order of arrival, at least once: an overwritten sample appears again. */
+export interface ChangesPage {
+  readonly columns: Columns;
+  /** Where to go on; give it back even when the page was empty. */
+  readonly next: string;
+}
+
+export interface RetentionPolicy {
+  /** Samples older than this, measured from the newest one or the present, whichever is earlier, go. Absent: kept. */
+  readonly maxAgeMs?: number;
+}
+
+/** What opening found. */
+export interface RecoveryReport {
+  /** Sequence that the next record gets. */
+  readonly next: Sequence;
+  readonly nextSeriesId: SeriesId;
+  readonly catalogue: readonly { readonly id: SeriesId; readonly def: SeriesDef }[];
+  /** Null in an empty store. */
+  readonly newestMs: UnixMs | null;
+}
+
+export interface StoreStats {
+  readonly engine: string;
+  readonly profile: string;
+  readonly samples: number;
+  readonly fileBytes: number;
+  readonly oldestMs: UnixMs | null;
+  readonly newestMs: UnixMs | null;
+}
+
+/** Reads see everything that was durable when they were called. */
+export interface TelemetryReads {
+  /** The newest sample of each series, or with `usable` the newest that is not bad and has a value. Series without one are left out. */
+  latest(series: readonly SeriesId[], which: 'newest' | 'usable'): Promise<Columns>;
+  raw(query: RawQuery): Promise<RawPage>;
+  aggregate(query: AggregateQuery): Promise<AggregateColumns>;
+  /** Of one tag: its series merge as in `raw`. */
+  gaps(query: SeriesQuery & { readonly limit: number }): Promise<readonly Gap[]>;
+  /** Rows that `raw` would give in all, counted no further than `atMost`. */
+  count(query: SeriesQuery & { readonly atMost: number }): Promise<number>;
+  /** `cursor` null starts at the oldest sample. */
+  changes(cursor: string | null, limit: number): Promise<ChangesPage>;
+  stats(): Promise<StoreStats>;
+}
+
+/** What the rest of the house holds. */
+export interface TelemetryStore extends TelemetryReads {
+  /** Resolves when every record below `sequence` is on disk. Rejects `store_failed`, `disk_full` or `stopped`, or with the signal's reason. */
+  durable(sequence: Sequence, signal?: AbortSignal): Promise<void>;
+  setRetention(policy: RetentionPolicy): Promise<void>;
+}
