@@ -1,0 +1,203 @@
+/** One source's life: connect, run, back off, again; its state, its doors, its account. */
+import type { Clock } from '../core/clock.ts';
+import { GatewayError, isGatewayError, messageOf } from '../core/errors.ts';
+import { type Log, ThrottledLog } from '../core/log.ts';
+import { retryDelaysMs } from '../core/retry.ts';
+import type { UnixMs } from '../core/time.ts';
+import type { Driver, DriverContext, LinkReport } from '../drivers/driver.ts';
+import type { Door } from './door.ts';
+import type { Account } from './ledger.ts';
+import type { SourceSpec } from './source.ts';
+import type { SourceState, SourceView } from './source-state.ts';
+
+/** A peer that refuses is asked again within 5 s for ever; who it refuses by name or by a wrong option, each 30 s. */
+const RETRY = { firstMs: 500, maxMs: 5_000, jitter: 0.5 } as const;
+const RETRY_FAULTED_MS = 30_000;
+/** A link that held this long was a link: the next failure starts the back-off anew. */
+const STEADY_MS = 10_000;
+/** No driver may hang longer than this in connect, whatever its library does. */
+const CONNECT_TIMEOUT_MS = 30_000;
+/** Longer than the drivers' own bounds, so that only one that broke its promise is given up. */
+const CLOSE_TIMEOUT_MS = 5_000;
+/** ¾ of the 5 s that a stop may take; the rest is for the store. */
+const STOP_TIMEOUT_MS = 3_000;
+
+export interface SourceRunnerOptions {
+  readonly spec: SourceSpec;
+  readonly endpoint: string;
+  readonly createdMs: UnixMs;
+  readonly account: Account;
+  readonly clock: Clock;
+  readonly log: Log;
+  readonly random: () => number;
+  readonly openDoor: () => Door;
+  /** Loads the driver's code and makes one. */
+  readonly createDriver: (report: DriverContext['report']) => Promise<Driver>;
+}
+
+export class SourceRunner {
+  readonly #options: SourceRunnerOptions;
+  readonly #abort = new AbortController();
+  readonly #throttled: ThrottledLog;
+  #state: SourceState = 'connecting';
+  #reason: string | null = null;
+  #errors = 0;
+  #lastError: string | null = null;
+  #door: Door | undefined;
+  #driver: Driver | undefined;
+  /** Since when the present link holds; infinity while there is none. */
+  #connectedMs = Number.POSITIVE_INFINITY;
+  #done: Promise<void> = Promise.resolve();
+
+  constructor(options: SourceRunnerOptions) {
+    this.#options = options;
+    this.#throttled = new ThrottledLog(options.log, options.clock);
+  }
+
+  start(): void {
+    if (!this.#options.spec.enabled) {
+      this.#state = 'disabled';
+      return;
+    }
+    this.#done = this.#loop(this.#abort.signal);
+  }
+
+  /** Ends the source and lets its link go, in bounded time; says false when the driver hung. */
+  async stop(): Promise<boolean> {
+    const { clock, log } = this.#options;
+    this.#abort.abort(new GatewayError('stopped', 'the source is stopped'));
+    const stopped = await endsWithin(clock, STOP_TIMEOUT_MS, this.#done);
+    this.#door?.close();
+    if (!stopped) {
+      log.error({}, 'the driver did not stop in time');
+      if (this.#driver) void this.#letGo(this.#driver);
+    }
+    return stopped;
+  }
+
+  view(): SourceView {
+    const { spec, endpoint, createdMs, account } = this.#options;
+    return {
+      id: spec.id,
+      tenant: spec.tenant,
+      name: spec.name,
+      type: spec.type,
+      endpoint,
+      managedBy: spec.managedBy,
+      state: this.#state,
+      reason: this.#reason,
+      tagCount: spec.tags.length,
+      createdMs,
+      ledger: account.counts(),
+      errors: this.#errors,
+      lastError: this.#lastError,
+    };
+  }
+
+  get spec(): SourceSpec {
+    return this.#options.spec;
+  }
+
+  async #loop(signal: AbortSignal): Promise<void> {
+    const { clock, random } = this.#options;
+    let delays = retryDelaysMs({ ...RETRY, random });
+    while (!signal.aborted) {
+      const failure = await this.#attempt(signal);
+      if (signal.aborted) return;
+      if (clock.monotonicMs() - this.#connectedMs > STEADY_MS) delays = retryDelaysMs({ ...RETRY, random });
+      const delayMs = this.#fail(failure) ? RETRY_FAULTED_MS : delays.next().value;
+      try {
+        await clock.sleep(delayMs, signal);
+      } catch (error) {
+        if (!signal.aborted) throw error;
+      }
+    }
+  }
+
+  /** One connect and run. Resolves with what ended it. */
+  async #attempt(signal: AbortSignal): Promise<unknown> {
+    const door = this.#options.openDoor();
+    this.#door = door;
+    this.#connectedMs = Number.POSITIVE_INFINITY;
+    let failure: unknown = new GatewayError('not_connected', 'the driver ended by itself');
+    try {
+      this.#driver ??= await this.#options.createDriver((link) => this.#onReport(link));
+      signal.throwIfAborted();
+      await this.#connect(this.#driver, signal);
+      this.#connectedMs = this.#options.clock.monotonicMs();
+      this.#setState('connected', null);
+      await this.#driver.run(door, signal);
+    } catch (error) {
+      failure = error;
+    }
+    if (!signal.aborted) door.lost();
+    door.close();
+    if (this.#driver) await this.#letGo(this.#driver);
+    return failure;
+  }
+
+  async #connect(driver: Driver, signal: AbortSignal): Promise<void> {
+    const { clock, endpoint } = this.#options;
+    const attempt = new AbortController();
+    const onAbort = () => attempt.abort(signal.reason);
+    signal.addEventListener('abort', onAbort, { once: true });
+    try {
+      if (await endsWithin(clock, CONNECT_TIMEOUT_MS, driver.connect(attempt.signal))) return;
+      const error = new GatewayError('timeout', `no connection to ${endpoint} within ${CONNECT_TIMEOUT_MS / 1000} s`);
+      attempt.abort(error);
+      throw error;
+    } finally {
+      signal.removeEventListener('abort', onAbort);
+    }
+  }
+
+  /** Never rejects. A driver that cannot even let go is given up for a new one. */
+  async #letGo(driver: Driver): Promise<void> {
+    try {
+      if (await endsWithin(this.#options.clock, CLOSE_TIMEOUT_MS, driver.close())) return;
+      this.#throttled.warn('close', {}, 'the driver did not let its link go in time');
+    } catch (error) {
+      this.#throttled.warn('close', { err: error }, 'the driver failed to let its link go');
+    }
+    this.#driver = undefined;
+  }
+
+  /** Books a failure; true when waiting longer is in place. */
+  #fail(failure: unknown): boolean {
+    const { spec, log } = this.#options;
+    const message = messageOf(failure);
+    const faulted = isGatewayError(failure, 'authentication_failed') || isGatewayError(failure, 'config_invalid');
+    this.#errors++;
+    this.#lastError = message;
+    this.#setState(faulted ? 'faulted' : 'back_off', message);
+    if (isGatewayError(failure))
+      this.#throttled.warn(`${failure.code} ${message}`, { code: failure.code, source_name: spec.name }, message);
+    else log.error({ err: failure }, 'the driver failed in a way that nobody foresaw');
+    return faulted;
+  }
+
+  #onReport(link: LinkReport): void {
+    if (this.#state !== 'connected' && this.#state !== 'degraded') return;
+    this.#setState(link.tagsFailed > 0 ? 'degraded' : 'connected', link.reason ?? null);
+  }
+
+  #setState(state: SourceState, reason: string | null): void {
+    if (state !== this.#state) this.#options.log.info({ state, reason }, 'source state');
+    this.#state = state;
+    this.#reason = reason;
+  }
+}
+
+/** True when the act ended in time, false when it hangs. Rejects as the act does. */
+async function endsWithin(clock: Clock, limitMs: number, act: Promise<void>): Promise<boolean> {
+  const timer = new AbortController();
+  const late = clock.sleep(limitMs, timer.signal).then(
+    () => false,
+    () => true,
+  );
+  try {
+    return await Promise.race([act.then(() => true), late]);
+  } finally {
+    timer.abort();
+  }
+}

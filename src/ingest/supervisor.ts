@@ -1,0 +1,126 @@
+/** Runs the sources, each for itself: adds, changes and removes one without touching the others. */
+import { isDeepStrictEqual } from 'node:util';
+import type { Clock } from '../core/clock.ts';
+import type { Log } from '../core/log.ts';
+import type { UnixMs } from '../core/time.ts';
+import type { Driver, DriverContext, DriverModule, DriverSpec } from '../drivers/driver.ts';
+import { Door } from './door.ts';
+import { Account } from './ledger.ts';
+import type { Pipeline } from './pipeline.ts';
+import type { SourceSpec } from './source.ts';
+import { SourceRunner } from './source-runner.ts';
+import type { SourceView } from './source-state.ts';
+
+/** What the supervisor needs of `drivers/registry.ts`; tests hand in small ones. */
+export interface DriverCatalogue {
+  endpoint(spec: SourceSpec): string;
+  load(spec: SourceSpec): Promise<DriverModule<unknown, unknown>>;
+}
+
+export interface SupervisorOptions {
+  readonly pipeline: Pipeline;
+  readonly drivers: DriverCatalogue;
+  readonly clock: Clock;
+  readonly log: Log;
+  readonly random: () => number;
+  readonly isTenant: (tenant: string) => boolean;
+  readonly clockTrusted: () => boolean;
+  /** Where a driver type keeps its certificates. */
+  readonly stateDir: (type: string) => string;
+}
+
+export class Supervisor {
+  readonly #options: SupervisorOptions;
+  readonly #runners = new Map<string, SourceRunner>();
+  /** Accounts outlive the runs of a source: a change must not make readings vanish from the books. */
+  readonly #accounts = new Map<string, Account>();
+  /** One change at a time for each source. */
+  readonly #changes = new Map<string, Promise<void>>();
+  #stopped = false;
+
+  constructor(options: SupervisorOptions) {
+    this.#options = options;
+  }
+
+  add(spec: SourceSpec, createdMs: UnixMs): void {
+    this.#start(this.#runner(spec, createdMs));
+  }
+
+  /** Starts the source anew when anything of it has changed. */
+  change(spec: SourceSpec): Promise<void> {
+    return this.#serially(spec.id, async () => {
+      const old = this.#runners.get(spec.id);
+      if (old && isDeepStrictEqual(old.spec, spec)) return;
+      const runner = this.#runner(spec, old?.view().createdMs ?? this.#options.clock.now());
+      await old?.stop();
+      this.#start(runner);
+    });
+  }
+
+  remove(id: string): Promise<void> {
+    return this.#serially(id, async () => {
+      const runner = this.#runners.get(id);
+      this.#runners.delete(id);
+      await runner?.stop();
+    });
+  }
+
+  list(): readonly SourceView[] {
+    return [...this.#runners.values()].map((runner) => runner.view());
+  }
+
+  /** Stops every source at once, each in bounded time, for good. */
+  async stop(): Promise<void> {
+    this.#stopped = true;
+    await Promise.all([...this.#runners.values()].map((runner) => runner.stop()));
+  }
+
+  /** A door without a driver, for readings that come over REST. */
+  openDoor(source: string, tenant: string): Door {
+    const { pipeline, isTenant, clockTrusted } = this.#options;
+    return new Door({ pipeline, account: this.account(source), source, tenant, isTenant, clockTrusted });
+  }
+
+  account(source: string): Account {
+    const known = this.#accounts.get(source) ?? new Account();
+    this.#accounts.set(source, known);
+    return known;
+  }
+
+  #start(runner: SourceRunner): void {
+    if (this.#stopped) return;
+    this.#runners.set(runner.spec.id, runner);
+    runner.start();
+  }
+
+  #runner(spec: SourceSpec, createdMs: UnixMs): SourceRunner {
+    const { clock, random, drivers } = this.#options;
+    const log = this.#options.log.child({ source: spec.id });
+    return new SourceRunner({
+      spec,
+      endpoint: drivers.endpoint(spec),
+      createdMs,
+      account: this.account(spec.id),
+      clock,
+      log,
+      random,
+      openDoor: () => this.openDoor(spec.id, spec.tenant),
+      createDriver: (report) => this.#createDriver(spec, { log, clock, stateDir: this.#options.stateDir(spec.type), report }),
+    });
+  }
+
+  async #createDriver(spec: SourceSpec, context: DriverContext): Promise<Driver> {
+    const module = await this.#options.drivers.load(spec);
+    const driverSpec: DriverSpec<unknown, unknown> = { sourceId: spec.id, config: spec.config, tags: spec.tags };
+    return module.createDriver(driverSpec, context);
+  }
+
+  async #serially(id: string, act: () => Promise<void>): Promise<void> {
+    const before = this.#changes.get(id) ?? Promise.resolve();
+    const mine = before.then(act);
+    const settled = mine.catch(() => undefined);
+    this.#changes.set(id, settled);
+    await mine;
+    if (this.#changes.get(id) === settled) this.#changes.delete(id);
+  }
+}

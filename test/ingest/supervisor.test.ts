@@ -1,0 +1,232 @@
+/** Many sources at once: one is added, changed, taken away, and the others never notice. */
+import { describe, expect, it } from 'vitest';
+import { GatewayError } from '../../src/core/errors.ts';
+import { GOOD } from '../../src/core/status.ts';
+import { turn } from '../support/manual-clock.ts';
+import { type Bench, bench, missingIn } from './bench.ts';
+import { CREATED_MS, counting, never, plant, source } from './fake-driver.ts';
+
+const PERIOD_MS = 100;
+
+function running(ids: readonly string[]) {
+  const b = bench({ slots: 4_096 });
+  const p = plant(b);
+  for (const id of ids) {
+    p.prepare(id, (driver) => {
+      driver.onRun = counting(b, PERIOD_MS);
+    });
+    p.supervisor.add(source(id), CREATED_MS);
+  }
+  return { b, p };
+}
+
+/** What the store holds of a source is 0, 1, 2, … without a gap. */
+function expectWhole(b: Bench, id: string, count: number): void {
+  expect(b.stored(id).map(({ value }) => value)).toEqual(Array.from({ length: count }, (_, index) => index));
+}
+
+describe('a change of one source at run time', () => {
+  it('does not touch the others: not a reading of theirs is lost, none of their drivers is called', async () => {
+    const { b, p } = running(['a', 'b', 'c']);
+    await b.clock.advance(1_000);
+    const changes = (async () => {
+      for (let round = 1; round <= 5; round++) {
+        await p.supervisor.change(source('b', { config: { round } }));
+        await b.clock.sleep(150);
+      }
+      await p.supervisor.remove('b');
+      p.supervisor.add(source('d'), CREATED_MS);
+    })();
+    await b.clock.advance(2_000);
+    await changes;
+    await b.clock.advance(1_000);
+    for (const id of ['a', 'c']) {
+      expectWhole(b, id, 41);
+      expect(p.view(id).ledger).toMatchObject({ received: 41, dropped: {} });
+      expect(p.driver(id)).toMatchObject({ connects: [0], runs: [0], closes: [] });
+    }
+    expect(p.made.map((made) => made.source)).toEqual(['a', 'b', 'c', 'b', 'b', 'b', 'b', 'b', 'd']);
+    expect(p.supervisor.list().map(({ id }) => id)).toEqual(['a', 'c', 'd']);
+  });
+
+  it('does not wait for others that hang', async () => {
+    const { b, p } = running(['a', 'b']);
+    await b.clock.advance(100);
+    p.prepare('b', (driver) => {
+      driver.onConnect = never;
+    });
+    await p.supervisor.change(source('b', { config: { round: 1 } }));
+    await b.clock.advance(0);
+    const stuck = p.supervisor.change(source('b', { config: { round: 2 } }));
+    await p.supervisor.change(source('a', { config: { round: 2 } }));
+    await b.clock.advance(0);
+    expect(p.view('a').state).toBe('connected');
+    await b.clock.advance(3_000);
+    await stuck;
+  });
+
+  it('keeps the books, the time of creation and the series of the source', async () => {
+    const { b, p } = running(['a']);
+    await b.clock.advance(950);
+    p.prepare('a', (driver) => {
+      driver.onRun = counting(b, PERIOD_MS, 10);
+    });
+    await p.supervisor.change(source('a', { config: { round: 1 } }));
+    await b.clock.advance(950);
+    expectWhole(b, 'a', 20);
+    expect(p.view('a')).toMatchObject({ createdMs: CREATED_MS, ledger: { received: 20, committed: 20 } });
+    expect(missingIn(p.view('a').ledger)).toBe(0);
+    expect(new Set(b.stored('a').map(({ series }) => series)).size).toBe(1);
+  });
+
+  it('that changes nothing restarts nothing', async () => {
+    const { b, p } = running(['a']);
+    await b.clock.advance(100);
+    await p.supervisor.change(source('a'));
+    expect(p.made).toHaveLength(1);
+    expect(p.driver('a').closes).toEqual([]);
+  });
+
+  it('closes the door of the old run: what it still sends is counted', async () => {
+    const { b, p } = running(['a']);
+    await b.clock.advance(250);
+    const { emit } = p.driver('a');
+    await p.supervisor.change(source('a', { config: { round: 1 } }));
+    const series = emit?.series({ asset: 'pump', tag: 'n' });
+    if (emit && series !== undefined) emit.number(series, undefined, 99, GOOD);
+    expect(p.view('a').ledger.dropped).toEqual({ closed: 1 });
+  });
+
+  it('of an unknown source adds it', async () => {
+    const { b, p } = running([]);
+    await p.supervisor.change(source('new'));
+    await b.clock.advance(0);
+    expect(p.view('new')).toMatchObject({ state: 'connected', createdMs: CREATED_MS });
+  });
+
+  it('follows the one before it, so that the last one said is the one that stays', async () => {
+    const { b, p } = running(['a']);
+    await b.clock.advance(100);
+    const all = [
+      p.supervisor.change(source('a', { name: 'one' })),
+      p.supervisor.remove('a'),
+      p.supervisor.change(source('a', { name: 'two' })),
+      p.supervisor.change(source('a', { name: 'three' })),
+    ];
+    await Promise.all(all);
+    await b.clock.advance(0);
+    expect(p.supervisor.list().map(({ id, name, state }) => [id, name, state])).toEqual([['a', 'three', 'connected']]);
+    const alive = p.made.filter(({ driver }) => driver.runs.length > driver.closes.length);
+    expect(alive).toHaveLength(1);
+  });
+
+  it('that cannot be made leaves the source as it was, and does not block the next one', async () => {
+    const { b, p } = running(['a']);
+    await b.clock.advance(100);
+    await expect(p.supervisor.change(source('a', { config: 'nonsense' }))).rejects.toThrow('no endpoint');
+    expect(p.view('a')).toMatchObject({ name: 'a', state: 'connected' });
+    expect(p.driver('a').closes).toEqual([]);
+    await p.supervisor.change(source('a', { name: 'two' }));
+    await b.clock.advance(0);
+    expect(p.view('a')).toMatchObject({ name: 'two', state: 'connected' });
+  });
+});
+
+describe('a source that is taken away', () => {
+  it('is let go and gone from the list, and may be taken away twice', async () => {
+    const { b, p } = running(['a', 'b']);
+    await b.clock.advance(100);
+    await Promise.all([p.supervisor.remove('a'), p.supervisor.remove('a'), p.supervisor.remove('nobody')]);
+    expect(p.supervisor.list().map(({ id }) => id)).toEqual(['b']);
+    expect(p.driver('a').closes).toHaveLength(1);
+    const held = b.stored('a').length;
+    await b.clock.advance(1_000);
+    expect(b.stored('a')).toHaveLength(held);
+  });
+});
+
+describe('a source that is switched off', () => {
+  it('has no driver, and gets one when it is switched on', async () => {
+    const b = bench();
+    const p = plant(b);
+    p.supervisor.add(source('a', { enabled: false }), CREATED_MS);
+    await b.clock.advance(60_000);
+    expect(p.made).toEqual([]);
+    expect(p.view('a')).toMatchObject({ state: 'disabled', errors: 0 });
+    await p.supervisor.change(source('a'));
+    await b.clock.advance(0);
+    expect(p.view('a').state).toBe('connected');
+    await p.supervisor.change(source('a', { enabled: false }));
+    await b.clock.advance(0);
+    expect(p.view('a').state).toBe('disabled');
+    expect(p.driver('a').closes).toHaveLength(1);
+    await p.supervisor.stop();
+  });
+});
+
+describe('ten sources that fail', () => {
+  it('do not delay the one that works', async () => {
+    const { b, p } = running(['good']);
+    for (let index = 0; index < 10; index++) {
+      const id = `bad-${index}`;
+      p.prepare(id, (driver) => {
+        driver.onConnect = index % 2 ? never : () => Promise.reject(new GatewayError('not_connected', 'no'));
+      });
+      p.supervisor.add(source(id), CREATED_MS);
+    }
+    await b.clock.advance(60_000);
+    const times = b.stored('good').map(({ timeMs }) => timeMs - CREATED_MS);
+    expect(times).toEqual(Array.from({ length: 601 }, (_, index) => index * PERIOD_MS));
+  });
+});
+
+describe('the end', () => {
+  it('stops all sources side by side, in the time that one may take', async () => {
+    const { b, p } = running(['a', 'b']);
+    for (const id of ['c', 'd']) {
+      p.prepare(id, (driver) => {
+        driver.onRun = never;
+      });
+      p.supervisor.add(source(id), CREATED_MS);
+    }
+    await b.clock.advance(100);
+    let done = false;
+    const stopping = p.supervisor.stop().then(() => {
+      done = true;
+    });
+    await b.clock.advance(2_999);
+    expect(done).toBe(false);
+    expect([p.driver('a').closes.length, p.driver('b').closes.length]).toEqual([1, 1]);
+    await b.clock.advance(1);
+    await stopping;
+  });
+
+  it('leaves nothing running, though a change was under way', async () => {
+    const { b, p } = running(['a']);
+    p.prepare('a', (driver) => {
+      driver.onRun = counting(b, PERIOD_MS);
+    });
+    await b.clock.advance(100);
+    const change = p.supervisor.change(source('a', { name: 'two' }));
+    await p.supervisor.stop();
+    await change;
+    await p.supervisor.change(source('a', { name: 'three' }));
+    const held = b.stored('a').length;
+    await b.clock.advance(1_000);
+    await turn();
+    expect(b.stored('a')).toHaveLength(held);
+    expect(p.made.every(({ driver }) => driver.closes.length >= driver.connects.length)).toBe(true);
+  });
+});
+
+describe('a door without a driver', () => {
+  it('books into the account of its source', async () => {
+    const { b, p } = running([]);
+    const door = p.supervisor.openDoor('api', 'default');
+    const series = door.series({ asset: 'pump', tag: 'n' });
+    if (series !== undefined) door.number(series, undefined, 1, GOOD);
+    expect(b.stored('api')).toHaveLength(1);
+    expect(p.supervisor.account('api').counts()).toMatchObject({ received: 1, committed: 1 });
+    expect(p.supervisor.list()).toEqual([]);
+  });
+});
