@@ -1,0 +1,93 @@
+/** What a Modbus source and its tags may say; the names are the API's. */
+import { z } from 'zod';
+import { tagFields } from '../schema.ts';
+
+/** Where the most significant byte A to the least significant D of a 32-bit value lie on the wire. */
+export const BYTE_ORDERS = ['ABCD', 'CDAB', 'BADC', 'DCBA'] as const;
+export type ByteOrder = (typeof BYTE_ORDERS)[number];
+
+const BYTE_ORDER_HELP =
+  'ABCD: most significant register and byte first; CDAB: least significant register first; ' +
+  'BADC: bytes swapped in each register; DCBA: least significant byte first. ' +
+  '64-bit values follow the same rule over four registers; 16-bit ones swap their bytes with BADC and DCBA';
+
+export const REGISTER_TYPES = ['coil', 'discrete_input', 'input', 'holding'] as const;
+export type RegisterType = (typeof REGISTER_TYPES)[number];
+
+/** Data types and the registers each takes. */
+export const REGISTERS_OF = {
+  bool: 1,
+  int16: 1,
+  uint16: 1,
+  float16: 1,
+  int32: 2,
+  uint32: 2,
+  float32: 2,
+  int64: 4,
+  uint64: 4,
+  float64: 4,
+} as const;
+export type DataType = keyof typeof REGISTERS_OF;
+const DATA_TYPES = Object.keys(REGISTERS_OF) as DataType[];
+
+/** A name or an address: no scheme, no path, and no port (one colon; two or more are an IPv6 address). */
+const HOST_PATTERN = /^(?:[^\s/:[\]]+|[^\s/:[\]]*(?::[^\s/:[\]]*){2,})$/;
+
+export const configSchema = z.strictObject({
+  host: z
+    .string()
+    .max(253)
+    .regex(HOST_PATTERN, 'must be a host name or IP address alone; the port has its own key')
+    .describe('host name or IP address of the device or gateway'),
+  port: z.int().min(1).max(65_535).default(502).describe('TCP port'),
+  unit_id: z.int().min(0).max(255).default(1).describe('unit (slave) id behind the address'),
+  polling_interval_ms: z.int().min(100).max(3_600_000).default(1_000).describe('how often tags are read that name no interval'),
+  timeout_ms: z.int().min(50).max(60_000).default(2_000).describe('how long to wait for a connection and for each answer'),
+  transport: z.literal('tcp', 'only tcp (Modbus TCP) is supported so far').default('tcp').describe('how requests travel'),
+  byte_order: z.enum(BYTE_ORDERS).default('ABCD').describe(`order of all tags that name none. ${BYTE_ORDER_HELP}`),
+  max_gap_registers: z
+    .int()
+    .min(0)
+    .max(125)
+    .default(16)
+    .describe('unwanted registers, or 16 times as many bits, read along rather than asking twice'),
+  max_registers_per_read: z.int().min(4).max(125).default(125).describe('most registers the device gives in one answer'),
+  max_bits_per_read: z.int().min(1).max(2_000).default(2_000).describe('most coils or discrete inputs the device gives in one answer'),
+  address_base: z
+    .union([z.literal(0), z.literal(1)])
+    .default(0)
+    .describe('what the device manual calls the first register: 0 as on the wire, or 1'),
+});
+
+export const tagSchema = z
+  .strictObject({
+    ...tagFields,
+    register_type: z.enum(REGISTER_TYPES).describe('table of the device that holds the value'),
+    address: z.int().min(0).max(65_535).describe('first register or bit, counted from address_base'),
+    data_type: z.enum(DATA_TYPES).optional().describe('default: bool for coils and discrete inputs, uint16 for registers'),
+    byte_order: z.enum(BYTE_ORDERS).optional().describe(`default: that of the source. ${BYTE_ORDER_HELP}`),
+    bit: z
+      .int()
+      .min(0)
+      .max(15)
+      .optional()
+      .describe('bit of the register that a bool reads, 0 the least significant; without it any non-zero is true'),
+  })
+  .superRefine((tag, context) => {
+    const complain = (field: string, message: string) => context.addIssue({ code: 'custom', path: [field], message });
+    if (tag.bit !== undefined && tag.data_type !== 'bool') complain('bit', 'needs data_type: bool');
+    if (tag.register_type !== 'coil' && tag.register_type !== 'discrete_input') return;
+    if (tag.data_type !== undefined && tag.data_type !== 'bool') complain('data_type', `a ${tag.register_type} is always bool`);
+    if (tag.byte_order !== undefined) complain('byte_order', `a ${tag.register_type} has a single bit and no byte order`);
+    if (tag.bit !== undefined) complain('bit', `a ${tag.register_type} is a single bit already; bit is for registers`);
+  });
+
+export type ModbusConfig = z.output<typeof configSchema>;
+export type ModbusTag = z.output<typeof tagSchema>;
+export type ModbusTagInput = z.input<typeof tagSchema>;
+
+/** `host:port` of a valid config, an IPv6 address in brackets. */
+export function endpoint(config: unknown): string {
+  const { host, port } = configSchema.parse(config);
+  return host.includes(':') ? `[${host}]:${port}` : `${host}:${port}`;
+}

@@ -1,0 +1,32 @@
+/** Which driver types exist: their schemas at once, their code (and its heavy libraries) only when a source needs it. */
+import type { z } from 'zod';
+import type { DriverModule } from './driver.ts';
+import * as modbus from './modbus/options.ts';
+import * as mqtt from './mqtt/options.ts';
+import * as opcua from './opcua/options.ts';
+import * as simulator from './simulator/options.ts';
+
+export interface DriverEntry {
+  readonly configSchema: z.ZodObject;
+  readonly tagSchema: z.ZodObject;
+  /** Where a valid config leads, without secrets. */
+  endpoint(config: unknown): string;
+  load(): Promise<DriverModule<unknown, unknown>>;
+}
+
+export const DRIVER_TYPES = ['opcua', 'modbus', 'mqtt', 'simulator'] as const;
+export type DriverType = (typeof DRIVER_TYPES)[number];
+
+export const DRIVERS: Readonly<Record<DriverType, DriverEntry>> = {
+  opcua: { ...opcua, load: () => import('./opcua/driver.ts') },
+  modbus: { ...modbus, load: () => import('./modbus/driver.ts') },
+  mqtt: { ...mqtt, load: () => import('./mqtt/driver.ts') },
+  simulator: { ...simulator, load: () => import('./simulator/driver.ts') },
+};
+
+/** How often a tag is polled, its own interval before the source's; undefined for sources that send by themselves. */
+export function pollingIntervalMs(config: unknown, tag: unknown): number | undefined {
+  const interval = (options: unknown) => (options as { readonly polling_interval_ms?: number } | undefined)?.polling_interval_ms;
+  const ofSource = interval(config);
+  return ofSource === undefined ? undefined : (interval(tag) ?? ofSource);
+}

@@ -1,0 +1,30 @@
+/** The parts of a tag and a source that every protocol has, as zod schemas; names are the API's. */
+import { z } from 'zod';
+import { ID_PATTERN, TAG_NAME_PATTERN } from '../core/tag.ts';
+
+export const idSchema = z
+  .string()
+  .regex(ID_PATTERN, 'must be 1–128 letters, digits, ".", "_", ":" or "-", starting with a letter or digit');
+
+export const tagNameSchema = z.string().regex(TAG_NAME_PATTERN, 'must be 1–128 printable characters');
+
+export const unitSchema = z.string().max(64);
+
+export const deadbandSchema = z.strictObject({
+  type: z.enum(['absolute', 'percent']).describe('percent is of the last stored value'),
+  value: z.number().nonnegative().describe('width of the band on either side'),
+});
+
+const SCALE_LIMIT = 1e15;
+
+/** Fields that a tag has whatever its protocol. */
+export const tagFields = {
+  tag_name: tagNameSchema.describe('name of the tag; the sensor id of the twin'),
+  asset_id: idSchema.optional().describe('the asset (twin) the tag belongs to; the source id when absent'),
+  unit: unitSchema.optional().describe('unit of measurement, after scaling'),
+  polling_interval_ms: z.int().min(100).max(3_600_000).optional().describe("overrides the source's interval"),
+  deadband: deadbandSchema.optional().describe('changes smaller than this are not stored'),
+  writable: z.boolean().default(false).describe('true allows actuators to write this tag'),
+  scale: z.number().min(-SCALE_LIMIT).max(SCALE_LIMIT).optional().describe('value = raw × scale + offset'),
+  offset: z.number().min(-SCALE_LIMIT).max(SCALE_LIMIT).optional().describe('added after scaling'),
+};
