@@ -1,0 +1,187 @@
+/** The OPC UA driver: a subscription kept alive on one link, watched so that a silent server is noticed, and reads on demand. */
+import { AttributeIds, DataValue, VariableIds } from 'node-opcua-client';
+import { aborted } from '../../core/clock.ts';
+import type { Emit } from '../../core/emit.ts';
+import { GatewayError } from '../../core/errors.ts';
+import { retryDelaysMs } from '../../core/retry.ts';
+import { BAD_NODE_ID_UNKNOWN } from '../../core/status.ts';
+import type { Driver, DriverContext, DriverSpec, Reading } from '../driver.ts';
+import { inBatches } from './batches.ts';
+import { linkFault } from './faults.ts';
+import { type Link, openLink, type Session } from './link.ts';
+import { resolveNodeId } from './node-ids.ts';
+import type { OpcuaConfig, OpcuaTag } from './options.ts';
+import { redirectLibraryLog } from './quiet.ts';
+import { SLICE, Subscription } from './subscription.ts';
+import { reportOf, TagState } from './tag-state.ts';
+import { missingStatus, scalarOf, statusOf, textBytes, timeOf } from './values.ts';
+import { watch } from './watch.ts';
+import { within } from './within.ts';
+
+const READ_TIMEOUT_MS = 10_000;
+/** Nodes that a server does not have come with the next download of a PLC program, minutes or days later. */
+const MISSING_FIRST_MS = 10_000;
+const MISSING_MAX_MS = 600_000;
+
+export function createDriver(spec: DriverSpec<OpcuaConfig, OpcuaTag>, context: DriverContext): Driver {
+  redirectLibraryLog(context.log);
+  return new OpcuaDriver(spec, context);
+}
+
+class OpcuaDriver implements Driver {
+  readonly #spec: DriverSpec<OpcuaConfig, OpcuaTag>;
+  readonly #context: DriverContext;
+  readonly #tags: readonly TagState[];
+  readonly #subscription: Subscription;
+  #link: Link | undefined;
+  /** The session of a link that broke, for the next link to resume. */
+  #orphan: Session | undefined;
+  /** Start of the server whose subscription we may take over; a restarted one may have given its number to others. */
+  #subscribedAt: number | undefined;
+
+  constructor(spec: DriverSpec<OpcuaConfig, OpcuaTag>, context: DriverContext) {
+    this.#spec = spec;
+    this.#context = context;
+    this.#tags = spec.tags.map((tag) => new TagState(tag, spec.sourceId));
+    this.#subscription = new Subscription(spec.config.subscription, this.#tags, Math.random);
+  }
+
+  async connect(signal: AbortSignal): Promise<void> {
+    await this.close();
+    this.#link = await openLink(this.#spec.config, this.#context, signal, this.#orphan);
+    this.#orphan = undefined;
+  }
+
+  async run(emit: Emit, signal: AbortSignal): Promise<void> {
+    const link = this.#connected();
+    for (const tag of this.#tags) tag.begin();
+    const ending = new AbortController(); // aborts with the signal and when the run is over, whatever ended it
+    const end = () => ending.abort();
+    signal.addEventListener('abort', end, { once: true });
+    if (signal.aborted) end();
+    try {
+      const lost = await Promise.race([aborted(ending.signal), link.lost, this.#serve(link, emit, ending.signal)]);
+      if (lost) throw lost;
+      this.#subscribedAt = undefined; // ended by us: close takes the subscription along
+    } catch (error) {
+      if (signal.aborted) return;
+      this.#orphan = link.session;
+      throw linkFault(error, this.#spec.config.endpoint);
+    } finally {
+      signal.removeEventListener('abort', end);
+      end();
+    }
+  }
+
+  async readNow(tagNames: readonly string[], signal: AbortSignal): Promise<readonly Reading[]> {
+    const link = this.#connected();
+    const wanted = this.#spec.tags.filter((tag) => tagNames.includes(tag.tag_name));
+    const values = await this.#read(link, wanted, signal);
+    return wanted.map((tag) => this.#readingOf(tag, values.get(tag)));
+  }
+
+  async close(): Promise<void> {
+    const link = this.#link;
+    this.#link = undefined;
+    await (link && link.session === this.#orphan ? link.abandon() : link?.close());
+  }
+
+  /** Everything that goes on while the link stands; rejects with the first part that fails. */
+  async #serve(link: Link, emit: Emit, signal: AbortSignal): Promise<void> {
+    const subscription = this.#subscription;
+    const report = () => this.#context.report(reportOf(this.#tags));
+    const sameServer = link.resumed || (link.server.startedMs !== undefined && link.server.startedMs === this.#subscribedAt);
+    if (!(sameServer && (await subscription.takeOver(link, emit, signal)))) await subscription.create(link, emit);
+    this.#subscribedAt = link.server.startedMs;
+    await this.#refresh(link, emit, signal);
+    report();
+    const { clock } = this.#context;
+    let heardMs: number | undefined = clock.monotonicMs();
+    const events = {
+      busy: () => {
+        heardMs = undefined;
+      },
+      heard: () => {
+        heardMs = clock.monotonicMs();
+      },
+      changed: report,
+    };
+    await Promise.all([
+      subscription.publish(link, emit, signal, events),
+      watch({ ask: () => readState(link), clock, heardMs: () => heardMs, keepAliveMs: subscription.keepAliveMs }, signal),
+      this.#retryMissing(link, emit, signal, report),
+    ]);
+  }
+
+  /** Says what the server has now, before what changes from now on. */
+  async #refresh(link: Link, emit: Emit, signal: AbortSignal): Promise<void> {
+    const watched = this.#tags.filter((_, index) => this.#subscription.watches(index));
+    const values = await this.#read(
+      link,
+      watched.map((state) => state.tag),
+      signal,
+    );
+    for (let from = 0; from < watched.length; from += SLICE) {
+      const slice = watched.slice(from, from + SLICE).flatMap((state) => {
+        const value = values.get(state.tag);
+        return value ? [{ state, value }] : [];
+      });
+      const bytes = slice.reduce((sum, { value }) => sum + textBytes(value), 0);
+      while (!emit.reserve(2 * slice.length, 2 * bytes)) await emit.room(signal);
+      for (const { state, value } of slice) state.refresh(emit, value, this.#context.clock.now());
+    }
+  }
+
+  /** Current values past the server's cache; a tag whose namespace the server does not have is left out. */
+  async #read(link: Link, tags: readonly OpcuaTag[], signal: AbortSignal): Promise<ReadonlyMap<OpcuaTag, DataValue>> {
+    const values = new Map<OpcuaTag, DataValue>();
+    const found = tags.flatMap((tag) => {
+      const nodeId = resolveNodeId(tag.node_id, link.server.namespaces);
+      return nodeId ? [{ tag, nodeId }] : [];
+    });
+    const reading = inBatches(found, link.server.nodesPerRead, async (batch) => {
+      const results = await link.session.read(
+        batch.map(({ nodeId }) => ({ nodeId, attributeId: AttributeIds.Value })),
+        0,
+      );
+      for (const [index, { tag }] of batch.entries()) values.set(tag, results[index] ?? new DataValue());
+    });
+    const what = `${this.#spec.config.endpoint}: reading`;
+    try {
+      await within(reading, { clock: this.#context.clock, timeoutMs: READ_TIMEOUT_MS, signal, what });
+    } catch (error) {
+      throw linkFault(error, this.#spec.config.endpoint);
+    }
+    return values;
+  }
+
+  /** Asks again, less and less often, for nodes that the server did not have. */
+  async #retryMissing(link: Link, emit: Emit, signal: AbortSignal, report: () => void): Promise<void> {
+    const delays = retryDelaysMs({ firstMs: MISSING_FIRST_MS, maxMs: MISSING_MAX_MS, jitter: 0.1, random: Math.random });
+    for (const delayMs of delays) {
+      await this.#context.clock.sleep(delayMs, signal);
+      if (this.#subscription.missingCount === 0) continue;
+      const namespaces = await link.session.readNamespaceArray();
+      if (await this.#subscription.createMissing(link, namespaces, emit)) report();
+    }
+  }
+
+  #connected(): Link {
+    if (!this.#link) throw new GatewayError('not_connected', `${this.#spec.config.endpoint}: not connected`);
+    return this.#link;
+  }
+
+  #readingOf(tag: OpcuaTag, value: DataValue | undefined): Reading {
+    const common = { tagName: tag.tag_name, assetId: tag.asset_id ?? this.#spec.sourceId };
+    if (!value) return { ...common, value: null, status: BAD_NODE_ID_UNKNOWN, timeMs: undefined };
+    const missing = missingStatus(value);
+    const timeMs = timeOf(value);
+    if (missing !== undefined) return { ...common, value: null, status: missing, timeMs };
+    return { ...common, value: scalarOf(value.value), status: statusOf(value), timeMs };
+  }
+}
+
+/** The cheapest question that there is. */
+function readState(link: Link): Promise<DataValue> {
+  return link.session.read({ nodeId: `ns=0;i=${VariableIds.Server_ServerStatus_State}`, attributeId: AttributeIds.Value });
+}
