@@ -1,0 +1,212 @@
+/** Takes the messages of one connection: emits their readings, and acknowledges each message once its readings are on disk. */
+import type { Emit } from '../../core/emit.ts';
+import { asGatewayError, type GatewayError } from '../../core/errors.ts';
+import type { ThrottledLog } from '../../core/log.ts';
+import { Payload, type ReadValue } from './payload.ts';
+import type { Binding, Routes } from './routes.ts';
+
+export interface Message {
+  readonly topic: string;
+  readonly payload: Uint8Array;
+  /** Kept by the broker from earlier and sent because we subscribed: not news. */
+  readonly retained: boolean;
+  /** The broker waits for `acknowledge` of it; `undefined` for QoS 0. */
+  readonly messageId: number | undefined;
+}
+
+/** The connection, as far as messages need it. */
+export interface Outlet {
+  acknowledge(messageId: number): void;
+  /** Gives the connection up: the broker sends everything not acknowledged again over the next one. */
+  drop(error: GatewayError): void;
+}
+
+interface Reading {
+  readonly binding: Binding;
+  readonly read: ReadValue;
+}
+
+/** Room is asked for this many readings at once: even with the longest texts (0.1 MB) a small ring can give it. */
+const CHUNK_READINGS = 32;
+/**
+ * Messages that may wait for room before the socket is read no further. The broker's window is no bound to rely on:
+ * mosquitto 2.0 sends its whole queue at once to a 3.1.1 client that comes back.
+ */
+const MAX_HELD_BYTES = 1 << 20;
+/** What a message takes beside its payload. */
+const MESSAGE_BYTES = 512;
+/** Tags times topics that are remembered: captured topics may be many and may change for ever. */
+const MAX_BINDINGS = 100_000;
+
+export class Inflow {
+  readonly #routes: Routes;
+  readonly #outlet: Outlet;
+  readonly #log: ThrottledLog;
+  readonly #stop = new AbortController();
+  /** What each topic means, as looked up before; series are of this run's emit. */
+  readonly #topics = new Map<string, readonly Binding[]>();
+  #bindings = 0;
+  #emit: Emit | undefined;
+  readonly #held: Message[] = [];
+  #heldBytes = 0;
+  #resume: () => void = () => {};
+  #draining = false;
+  #ended = false;
+  /** Emitted, not yet on disk; in the order of arrival. */
+  #unacknowledged: number[] = [];
+  #committing: Promise<void> | undefined;
+
+  constructor(routes: Routes, outlet: Outlet, log: ThrottledLog) {
+    this.#routes = routes;
+    this.#outlet = outlet;
+    this.#log = log;
+  }
+
+  /** Begins to emit; what has arrived before comes first. */
+  start(emit: Emit): void {
+    this.#emit = emit;
+    void this.#drain(emit);
+  }
+
+  /** Emits no more, and lets what is being written be acknowledged until `deadline` resolves. */
+  async finish(deadline: Promise<void>): Promise<void> {
+    this.#end();
+    await Promise.race([this.#committing, deadline]);
+    this.#stop.abort();
+  }
+
+  /** Takes a message. What it returns, if anything, resolves when more may come. */
+  take(message: Message): Promise<void> | undefined {
+    if (this.#ended) return undefined;
+    if (this.#emit && message.messageId === undefined) {
+      const readings = this.#decode(this.#emit, message);
+      declare(this.#emit, readings);
+      push(this.#emit, readings); // the broker won't keep it for us: without room the door counts it as dropped
+      return undefined;
+    }
+    this.#held.push(message);
+    this.#heldBytes += MESSAGE_BYTES + message.payload.length;
+    if (!this.#emit) return undefined; // between connect and run more than messages must come through
+    if (!this.#draining) void this.#drain(this.#emit);
+    if (this.#heldBytes <= MAX_HELD_BYTES) return undefined;
+    return new Promise((resolve) => {
+      this.#resume = resolve;
+    });
+  }
+
+  /** Emits what is held, at once as long as there is room. Never rejects. */
+  async #drain(emit: Emit): Promise<void> {
+    this.#draining = true;
+    try {
+      for (let message = this.#held[0]; message && this.#emit; message = this.#held[0]) {
+        const readings = this.#decode(emit, message);
+        for (let at = 0; at < readings.length; at += CHUNK_READINGS) {
+          const chunk = readings.slice(at, at + CHUNK_READINGS);
+          declare(emit, chunk);
+          const textBytes = textBytesOf(chunk);
+          while (!emit.reserve(chunk.length, textBytes)) await emit.room(this.#stop.signal);
+          if (!this.#emit) return;
+          push(emit, chunk);
+        }
+        this.#held.shift();
+        this.#heldBytes -= MESSAGE_BYTES + message.payload.length;
+        if (this.#heldBytes <= MAX_HELD_BYTES) this.#resume();
+        // Also a message that nobody understands: unacknowledged it would come back for ever.
+        if (message.messageId !== undefined) this.#unacknowledged.push(message.messageId);
+        this.#committing ??= this.#commit(emit);
+      }
+    } catch (error) {
+      this.#fail(asGatewayError(error, 'store_failed', 'a message could not be kept'));
+    } finally {
+      this.#draining = false;
+    }
+  }
+
+  /**
+   * Acknowledges what has been emitted, in the order it came [MQTT-4.6.0-2], once it is on disk; what arrives during a
+   * commit joins the next. Never rejects.
+   */
+  async #commit(emit: Emit): Promise<void> {
+    try {
+      await Promise.resolve(); // all packets of one read from the socket become one batch
+      while (this.#unacknowledged.length > 0) {
+        const batch = this.#unacknowledged;
+        this.#unacknowledged = [];
+        await emit.durable(emit.sequence(), this.#stop.signal);
+        for (const messageId of batch) this.#outlet.acknowledge(messageId);
+      }
+    } catch (error) {
+      this.#fail(asGatewayError(error, 'store_failed', 'messages could not be kept'));
+    } finally {
+      this.#committing = undefined;
+    }
+  }
+
+  #decode(emit: Emit, message: Message): readonly Reading[] {
+    const readings: Reading[] = [];
+    if (message.payload.length === 0) return readings; // deletes a retained message [MQTT-3.3.1-10], says nothing of a tag
+    const payload = new Payload(message.payload);
+    let malformed = false;
+    for (const binding of this.#bindingsOf(message.topic)) {
+      if (message.retained && !binding.rule.timePath) continue;
+      const read = payload.read(binding.rule);
+      if (read === 'malformed') malformed = true;
+      else if (typeof read === 'string') emit.rejected(read);
+      else if (read && !(message.retained && read.timeMs === undefined)) readings.push({ binding, read });
+    }
+    if (malformed) {
+      emit.rejected('malformed');
+      this.#log.warn('malformed', { topic: message.topic, bytes: message.payload.length }, 'a message is not what its tags expect');
+    }
+    return readings;
+  }
+
+  #bindingsOf(topic: string): readonly Binding[] {
+    const known = this.#topics.get(topic);
+    if (known) return known;
+    const bindings = this.#routes.bind(topic);
+    this.#bindings += bindings.length + 1;
+    if (this.#bindings > MAX_BINDINGS) {
+      this.#topics.clear();
+      this.#bindings = bindings.length + 1;
+    }
+    this.#topics.set(topic, bindings);
+    return bindings;
+  }
+
+  #fail(error: GatewayError): void {
+    if (this.#stop.signal.aborted) return;
+    this.#end();
+    this.#stop.abort();
+    this.#outlet.drop(error);
+  }
+
+  #end(): void {
+    this.#ended = true;
+    this.#emit = undefined;
+    this.#resume();
+  }
+}
+
+/** Asks for the series of readings; before `reserve`, which counts what their definitions take. */
+function declare(emit: Emit, readings: readonly Reading[]): void {
+  for (const { binding } of readings) binding.series ??= emit.series(binding.tag);
+}
+
+function push(emit: Emit, readings: readonly Reading[]): void {
+  for (const { binding, read } of readings) {
+    const { series } = binding;
+    const { value, status, timeMs } = read;
+    if (series === undefined) continue; // not allowed, and counted as such
+    if (value === null) emit.missing(series, timeMs, status);
+    else if (typeof value === 'number') emit.number(series, timeMs, value, status);
+    else if (typeof value === 'boolean') emit.boolean(series, timeMs, value, status);
+    else emit.text(series, timeMs, value, status);
+  }
+}
+
+function textBytesOf(readings: readonly Reading[]): number {
+  let bytes = 0;
+  for (const { read } of readings) if (typeof read.value === 'string') bytes += Buffer.byteLength(read.value);
+  return bytes;
+}
