@@ -1,0 +1,141 @@
+/** What no single key can tell: duplicates, and names that must exist elsewhere in the file. */
+import { API_SOURCE, DEFAULT_TENANT } from '../core/tag.ts';
+import { TWIN_TYPES } from '../core/twin-type.ts';
+import type { Fault, Path } from './fault.ts';
+import type { ConfigDocument, SourceDocument, TwinDocument } from './schema.ts';
+import { deriveSourceId } from './source-id.ts';
+import { suggest } from './suggest.ts';
+import type { YamlFile } from './yaml-file.ts';
+
+/** The source's own id, or the one made from its name. */
+export function sourceIdOf(source: SourceDocument): string {
+  return source.id ?? deriveSourceId(source.tenant, source.name);
+}
+
+/** All faults that lie between the keys of a file whose every key is right by itself. */
+export function crossFaults(config: ConfigDocument, yaml: YamlFile): readonly Fault[] {
+  const checks = new CrossChecks(config, yaml);
+  checks.tenants();
+  checks.tokens();
+  checks.sources();
+  for (const [index, twin] of config.twins.entries()) checks.twin(twin, ['twins', index]);
+  return checks.faults;
+}
+
+class CrossChecks {
+  readonly faults: Fault[] = [];
+  readonly #config: ConfigDocument;
+  readonly #yaml: YamlFile;
+  readonly #tenants: ReadonlySet<string>;
+  readonly #twinTypes: readonly string[];
+  /** Source id → tenant. */
+  readonly #sources: ReadonlyMap<string, string>;
+  /** What must be unique → where it stood first. */
+  readonly #seen = new Map<string, Path>();
+
+  constructor(config: ConfigDocument, yaml: YamlFile) {
+    this.#config = config;
+    this.#yaml = yaml;
+    this.#tenants = new Set([DEFAULT_TENANT, ...config.tenants.map((tenant) => tenant.id)]);
+    this.#twinTypes = [...TWIN_TYPES, ...config.twin_types];
+    this.#sources = new Map(config.sources.map((source) => [sourceIdOf(source), source.tenant]));
+  }
+
+  tenants(): void {
+    for (const [index, { id }] of this.#config.tenants.entries()) this.#unique('tenant id', [id], ['tenants', index, 'id']);
+  }
+
+  tokens(): void {
+    for (const [index, token] of this.#config.api.tokens.entries()) {
+      const path = ['api', 'tokens', index];
+      this.#tenantExists(token.tenant, path);
+      this.#unique('token name', [token.name], [...path, 'name']);
+      this.#unique('token hash', [token.sha256], [...path, 'sha256']);
+    }
+  }
+
+  sources(): void {
+    for (const [index, source] of this.#config.sources.entries()) {
+      const path = ['sources', index];
+      this.#tenantExists(source.tenant, path);
+      const nameIsUnique = this.#unique('source name', [source.name, source.tenant], [...path, 'name']);
+      if (source.id !== undefined) this.#unique('source id', [source.id], [...path, 'id']);
+      else if (nameIsUnique) this.#unique('source id', [sourceIdOf(source)], [...path, 'name']);
+      if (source.id === API_SOURCE)
+        this.#fault([...path, 'id'], `"${API_SOURCE}" is the id of readings that enter over REST; choose another`);
+      if (source.type === 'mqtt') this.#mqtt(source, path);
+      this.#tags(source, path);
+    }
+  }
+
+  #mqtt(source: SourceDocument, path: Path): void {
+    const { profile } = source as { readonly profile?: string };
+    if (profile === undefined && source.tags.length === 0) this.#fault(path, 'has neither tags nor a profile, so nothing would be read');
+    if (profile !== undefined && source.tags.length > 0) this.#fault([...path, 'profile'], 'stands instead of tags; leave one of them out');
+    if (profile === undefined && 'topics' in source.config && source.config['topics'] !== undefined) {
+      this.#fault([...path, 'config', 'topics'], 'is only for a profile; without one the topics stand at the tags');
+    }
+  }
+
+  #tags(source: SourceDocument, path: Path): void {
+    const sourceId = sourceIdOf(source);
+    for (const [index, tag] of source.tags.entries()) {
+      const {
+        tag_name: name,
+        asset_id: asset,
+        topic,
+      } = tag as { readonly tag_name?: string; readonly asset_id?: string; readonly topic?: string };
+      if (name === undefined) continue;
+      // A topic that captures the asset feeds many assets; two such topics may well use one tag name.
+      const whose = asset ?? (topic?.includes('{asset}') ? `topic ${topic}` : sourceId);
+      this.#unique('tag of one asset', [name, whose, sourceId, String(path[1])], [...path, 'tags', index, 'tag_name']);
+    }
+  }
+
+  twin(twin: TwinDocument, path: Path): void {
+    this.#tenantExists(twin.tenant, path);
+    this.#unique('twin id', [twin.id, twin.tenant], [...path, 'id']);
+    if (!this.#twinTypes.includes(twin.type)) {
+      const meant = suggest(twin.type, this.#twinTypes);
+      const hint = meant ? `did you mean "${meant}"?` : `known are ${this.#twinTypes.join(', ')}; more go into twin_types`;
+      this.#fault([...path, 'type'], `unknown twin type "${twin.type}"; ${hint}`);
+    }
+    for (const list of ['sensors', 'actuators'] as const) {
+      for (const [index, part] of twin[list].entries()) {
+        const at = [...path, list, index];
+        this.#unique(`${list.slice(0, -1)} id of one twin`, [part.id, ...path.map(String)], [...at, 'id']);
+        const source = part.binding?.data_source_id;
+        if (source !== undefined) this.#sourceExists(source, twin.tenant, [...at, 'binding', 'data_source_id']);
+      }
+    }
+  }
+
+  #tenantExists(tenant: string, path: Path): void {
+    if (this.#tenants.has(tenant)) return;
+    const meant = suggest(tenant, [...this.#tenants]);
+    this.#fault([...path, 'tenant'], `unknown tenant "${tenant}"; ${meant ? `did you mean "${meant}"?` : 'list it in tenants'}`);
+  }
+
+  #sourceExists(source: string, tenant: string, path: Path): void {
+    if (source === API_SOURCE || this.#sources.get(source) === tenant) return;
+    const own = [...this.#sources].filter(([, owner]) => owner === tenant).map(([id]) => id);
+    const meant = suggest(source, own);
+    const reason = this.#sources.has(source)
+      ? `the source "${source}" belongs to another tenant`
+      : `there is no source with the id "${source}"`;
+    this.#fault(path, meant && meant !== source ? `${reason}; did you mean "${meant}"?` : reason);
+  }
+
+  /** `parts` together must be unique among all of `kind`; the first of them is shown. Tells whether they are. */
+  #unique(kind: string, parts: readonly string[], path: Path): boolean {
+    const key = JSON.stringify([kind, ...parts]);
+    const first = this.#seen.get(key);
+    if (first) this.#fault(path, `duplicate ${kind} "${parts[0]}" (first in line ${this.#yaml.valueAt(first).line})`);
+    else this.#seen.set(key, path);
+    return first === undefined;
+  }
+
+  #fault(path: Path, message: string): void {
+    this.faults.push({ file: this.#yaml.file, ...this.#yaml.valueAt(path), path: path.join('.'), message });
+  }
+}

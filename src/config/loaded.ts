@@ -1,0 +1,101 @@
+/** The configuration as the rest of the house takes it: valid, secrets filled in, defaults written out, in its own terms. */
+
+import type { Scope } from '../core/scope.ts';
+import type { DriverType } from '../drivers/registry.ts';
+import type { Listen } from './listen.ts';
+
+export interface LoadedConfig {
+  /** Absolute. */
+  readonly dataDir: string;
+  readonly listen: Listen;
+  readonly tokens: readonly TokenSpec[];
+  /** Age in milliseconds at which samples go; absent: kept. */
+  readonly retention: { readonly maxAgeMs?: number };
+  /** `default` first, whether the file names it or not. */
+  readonly tenants: readonly TenantSpec[];
+  /** Those beside the ones that come with twinbox. */
+  readonly twinTypes: readonly string[];
+  readonly autoTwins: boolean;
+  readonly sources: readonly SourceSpec[];
+  readonly twins: readonly TwinSpec[];
+  readonly logLevel: 'debug' | 'info' | 'warn' | 'error';
+}
+
+export interface TokenSpec {
+  readonly name: string;
+  /** Hexadecimal, lower case. */
+  readonly sha256: string;
+  readonly scopes: readonly Scope[];
+  readonly tenant: string;
+  /** Milliseconds since the epoch. */
+  readonly expiresMs: number | null;
+}
+
+export interface TenantSpec {
+  readonly id: string;
+  readonly name: string;
+}
+
+/** As `ingest` runs it. */
+export interface SourceSpec {
+  readonly id: string;
+  readonly tenant: string;
+  readonly name: string;
+  readonly type: DriverType;
+  readonly enabled: boolean;
+  readonly managedBy: 'config';
+  /** The BMS profile that the tags are of. */
+  readonly profile?: string;
+  /** As the driver's `configSchema` gave it. */
+  readonly config: unknown;
+  /** Each as the driver's `tagSchema` gave it; those of a profile where the source has one. */
+  readonly tags: readonly TagSpec[];
+}
+
+/** What every protocol's tag has; the driver knows the rest. */
+export interface TagSpec {
+  readonly tag_name?: string | undefined;
+  readonly asset_id?: string | undefined;
+  readonly unit?: string | undefined;
+  readonly writable: boolean;
+}
+
+/** A twin of the file, without the times that the store gives it. */
+export interface TwinSpec {
+  readonly tenant: string;
+  readonly id: string;
+  readonly name: string;
+  readonly description?: string;
+  readonly type: string;
+  readonly status: 'active';
+  readonly managedBy: 'config';
+  readonly metadata: Readonly<Record<string, unknown>>;
+  readonly sensors: readonly SensorSpec[];
+  readonly actuators: readonly ActuatorSpec[];
+}
+
+export interface BindingSpec {
+  readonly source?: string;
+  readonly asset: string;
+  readonly tag: string;
+}
+
+export interface SensorSpec {
+  readonly id: string;
+  readonly name: string;
+  readonly description?: string;
+  readonly unit: string;
+  readonly minValue?: number;
+  readonly maxValue?: number;
+  readonly binding: BindingSpec;
+  /** True when the binding is not just (twin id, sensor id). */
+  readonly bindingExplicit: boolean;
+}
+
+export interface ActuatorSpec {
+  readonly id: string;
+  readonly name: string;
+  readonly description?: string;
+  readonly type: 'binary' | 'continuous';
+  readonly binding?: BindingSpec;
+}

@@ -1,0 +1,146 @@
+/** The schema of the configuration file: every key, its default and what it means. Editors' schema and reference are made from it. */
+import { z } from 'zod';
+import { SCOPES } from '../core/scope.ts';
+import { DEFAULT_TENANT } from '../core/tag.ts';
+import { parseDuration, parseTime } from '../core/time.ts';
+import { idSchema, tagNameSchema, unitSchema } from '../drivers/schema.ts';
+import { isLoopback, type Listen, parseListen } from './listen.ts';
+import { sourceSchema } from './source-schema.ts';
+
+const LOG_LEVELS = ['debug', 'info', 'warn', 'error'] as const;
+
+const MAX_METADATA_BYTES = 16 * 1024; // as over the API
+
+const nameSchema = z.string().min(1).max(256);
+const descriptionSchema = z.string().max(2_048);
+const tenantSchema = idSchema.default(DEFAULT_TENANT);
+
+const listenSchema = z
+  .string()
+  .default('127.0.0.1:3000')
+  .transform((text, context): Listen => {
+    const listen = parseListen(text);
+    if (listen) return listen;
+    context.addIssue({ code: 'custom', message: 'must be HOST:PORT, such as 127.0.0.1:3000 or [::1]:3000' });
+    return z.NEVER;
+  });
+
+const tokenSchema = z.strictObject({
+  name: nameSchema.describe('who uses the token; stands in the log'),
+  sha256: z
+    .string()
+    .regex(/^[0-9a-f]{64}$/, 'must be the SHA-256 of the token, 64 hexadecimal digits in lower case')
+    .describe('SHA-256 of the token, hexadecimal; the token itself is nowhere'),
+  scopes: z.array(z.enum(SCOPES)).min(1).describe('what the token may do'),
+  tenant: tenantSchema.describe('the tenant whose data it sees'),
+  expires_at: z
+    .string()
+    .transform((text, context): number => {
+      const timeMs = parseTime(text);
+      if (timeMs !== undefined) return timeMs;
+      context.addIssue({ code: 'custom', message: 'must be a time such as 2027-01-31T00:00:00Z' });
+      return z.NEVER;
+    })
+    .optional()
+    .describe('RFC 3339; never when absent'),
+});
+
+const apiSchema = z
+  .strictObject({
+    listen: listenSchema.describe('HOST:PORT of the HTTP API; port 0 takes a free one'),
+    allow_plaintext: z.boolean().default(false).describe('true allows unencrypted HTTP on an address that other machines can reach'),
+    tokens: z.array(tokenSchema).default([]).describe('tokens that this file declares, beside those made with `twinbox token create`'),
+  })
+  .superRefine(({ listen, allow_plaintext: allowed }, context) => {
+    if (allowed || isLoopback(listen.host)) return;
+    const message =
+      'other machines can reach this address, and tokens would cross the network in the clear; set api.allow_plaintext: true to accept that';
+    context.addIssue({ code: 'custom', path: ['listen'], message });
+  });
+
+const retentionSchema = z
+  .string()
+  .default('unlimited')
+  .transform((text, context): number | null => {
+    const durationMs = parseDuration(text);
+    if (text === 'unlimited') return null;
+    if (durationMs !== undefined) return durationMs;
+    context.addIssue({ code: 'custom', message: 'must be unlimited or an age such as 36h, 90d or 52w' });
+    return z.NEVER;
+  });
+
+const storeSchema = z.strictObject({
+  retention: z
+    .strictObject({ raw: retentionSchema.describe('unlimited, or the age (ms, s, m, h, d, w) at which samples go') })
+    .prefault({})
+    .describe('how long data is kept'),
+});
+
+const bindingFields = {
+  data_source_id: idSchema.optional().describe('only values of this source; of every source when absent'),
+  asset_id: idSchema.optional().describe('the asset of the tag; the twin when absent'),
+  tag_name: tagNameSchema.describe('the tag'),
+};
+
+const sensorSchema = z
+  .strictObject({
+    id: idSchema.describe('the tag of that name, unless `binding` says another'),
+    name: nameSchema.optional().describe('the id when absent'),
+    description: descriptionSchema.optional(),
+    unit: unitSchema.default('').describe('unit of measurement'),
+    min_value: z.number().optional().describe('values below are a warning'),
+    max_value: z.number().optional().describe('values above are a warning'),
+    binding: z.strictObject(bindingFields).optional().describe('where the values come from'),
+  })
+  .superRefine(({ min_value: min, max_value: max }, context) => {
+    if (min === undefined || max === undefined || min <= max) return;
+    context.addIssue({ code: 'custom', path: ['min_value'], message: `must not be greater than max_value (${max})` });
+  });
+
+const actuatorSchema = z.strictObject({
+  id: idSchema.describe('the writable tag of that name, unless `binding` says another'),
+  name: nameSchema.optional().describe('the id when absent'),
+  type: z.enum(['binary', 'continuous']).describe('binary takes true and false, continuous a number'),
+  description: descriptionSchema.optional(),
+  binding: z.strictObject(bindingFields).optional().describe('the tag that is written'),
+});
+
+const twinSchema = z.strictObject({
+  id: idSchema.describe('the asset'),
+  name: nameSchema.optional().describe('the id when absent'),
+  description: descriptionSchema.optional(),
+  type: z.string().default('equipment').describe('a type that comes with twinbox, or one of `twin_types`'),
+  tenant: tenantSchema.describe('the tenant that the twin belongs to'),
+  metadata: z
+    .record(z.string(), z.json())
+    .refine(
+      (metadata) => Buffer.byteLength(JSON.stringify(metadata)) <= MAX_METADATA_BYTES,
+      `must be at most ${MAX_METADATA_BYTES} bytes as JSON`,
+    )
+    .default({})
+    .describe('whatever you want to keep with the twin; at most 16 KiB'),
+  sensors: z.array(sensorSchema).default([]).describe('names, units and limits of tags'),
+  actuators: z.array(actuatorSchema).default([]).describe('what can be switched or set'),
+});
+
+export const configSchema = z.strictObject({
+  data_dir: z.string().min(1).default('/var/lib/twinbox').describe('where twinbox keeps its data; relative to this file'),
+  api: apiSchema.prefault({}).describe('the HTTP API'),
+  store: storeSchema.prefault({}).describe('the time-series store'),
+  tenants: z
+    .array(z.strictObject({ id: idSchema.describe('as in `tenant:` elsewhere'), name: nameSchema.describe('what people call the tenant') }))
+    .default([])
+    .describe('tenants beside `default`, which is always there'),
+  twin_types: z.array(idSchema).default([]).describe('twin types beside those that come with twinbox'),
+  auto_twins: z.boolean().default(true).describe('true makes a twin of every asset that a tag or reading names'),
+  sources: z.array(sourceSchema).default([]).describe('what to read from'),
+  twins: z.array(twinSchema).default([]).describe('names, limits and actuators of twins'),
+  log: z
+    .strictObject({ level: z.enum(LOG_LEVELS).default('info').describe('the least important line that is written') })
+    .prefault({})
+    .describe('the log on standard output'),
+});
+
+export type ConfigDocument = z.output<typeof configSchema>;
+export type SourceDocument = ConfigDocument['sources'][number];
+export type TwinDocument = ConfigDocument['twins'][number];

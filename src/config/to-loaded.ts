@@ -1,0 +1,77 @@
+/** Translates a checked document into the terms of the house. */
+import { dirname, resolve } from 'node:path';
+import { DEFAULT_TENANT } from '../core/tag.ts';
+import { sourceIdOf } from './cross-checks.ts';
+import type { ActuatorSpec, BindingSpec, LoadedConfig, SensorSpec, SourceSpec, TagSpec, TenantSpec, TwinSpec } from './loaded.ts';
+import type { ConfigDocument, SourceDocument, TwinDocument } from './schema.ts';
+
+/** `profileTags` are the tags of the sources that have a profile, by their index in the file. */
+export function toLoaded(config: ConfigDocument, file: string, profileTags: ReadonlyMap<number, readonly TagSpec[]>): LoadedConfig {
+  const maxAgeMs = config.store.retention.raw;
+  return {
+    dataDir: resolve(dirname(file), config.data_dir),
+    listen: config.api.listen,
+    tokens: config.api.tokens.map(({ expires_at: expiresMs, ...token }) => ({ ...token, expiresMs: expiresMs ?? null })),
+    retention: maxAgeMs === null ? {} : { maxAgeMs },
+    tenants: withDefault(config.tenants),
+    twinTypes: config.twin_types,
+    autoTwins: config.auto_twins,
+    sources: config.sources.map((source, index) => toSource(source, profileTags.get(index) ?? ownTags(source))),
+    twins: config.twins.map(toTwin),
+    logLevel: config.log.level,
+  };
+}
+
+function withDefault(tenants: readonly TenantSpec[]): readonly TenantSpec[] {
+  const own = tenants.find((tenant) => tenant.id === DEFAULT_TENANT);
+  return [own ?? { id: DEFAULT_TENANT, name: 'Default' }, ...tenants.filter((tenant) => tenant !== own)];
+}
+
+function toSource(source: SourceDocument, tags: readonly TagSpec[]): SourceSpec {
+  const { tenant, name, type, enabled, config } = source;
+  const profile = 'profile' in source && typeof source.profile === 'string' ? { profile: source.profile } : {};
+  return { id: sourceIdOf(source), tenant, name, type, enabled, managedBy: 'config', ...profile, config, tags };
+}
+
+/** Every driver's tag schema spreads `tagFields`, which the registry's common type does not show. */
+function ownTags(source: SourceDocument): readonly TagSpec[] {
+  return source.tags as unknown as readonly TagSpec[];
+}
+
+function toTwin(twin: TwinDocument): TwinSpec {
+  const { tenant, id, type, metadata } = twin;
+  const sensors = twin.sensors.map((sensor) => toSensor(sensor, id));
+  const actuators = twin.actuators.map((actuator) => toActuator(actuator, id));
+  return { tenant, ...labels(twin), type, status: 'active', managedBy: 'config', metadata, sensors, actuators };
+}
+
+function toSensor(sensor: TwinDocument['sensors'][number], twinId: string): SensorSpec {
+  const binding = sensor.binding ? toBinding(sensor.binding, twinId) : { asset: twinId, tag: sensor.id };
+  return {
+    ...labels(sensor),
+    unit: sensor.unit,
+    ...(sensor.min_value !== undefined && { minValue: sensor.min_value }),
+    ...(sensor.max_value !== undefined && { maxValue: sensor.max_value }),
+    binding,
+    bindingExplicit: binding.source !== undefined || binding.asset !== twinId || binding.tag !== sensor.id,
+  };
+}
+
+function toActuator(actuator: TwinDocument['actuators'][number], twinId: string): ActuatorSpec {
+  return { ...labels(actuator), type: actuator.type, ...(actuator.binding && { binding: toBinding(actuator.binding, twinId) }) };
+}
+
+function toBinding(binding: NonNullable<TwinDocument['sensors'][number]['binding']>, twinId: string): BindingSpec {
+  const source = binding.data_source_id;
+  return { ...(source !== undefined && { source }), asset: binding.asset_id ?? twinId, tag: binding.tag_name };
+}
+
+interface Labelled {
+  readonly id: string;
+  readonly name?: string | undefined;
+  readonly description?: string | undefined;
+}
+
+function labels({ id, name, description }: Labelled): { readonly id: string; readonly name: string; readonly description?: string } {
+  return { id, name: name ?? id, ...(description !== undefined && { description }) };
+}

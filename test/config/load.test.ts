@@ -1,0 +1,207 @@
+/** What a right configuration becomes: defaults, ids, the terms of the house. */
+import { dirname } from 'node:path';
+import { describe, expect, expectTypeOf, test } from 'vitest';
+import type { LoadedConfig, SourceSpec, TwinSpec } from '../../src/config/loaded.ts';
+import { deriveSourceId } from '../../src/config/source-id.ts';
+import type { SourceSpec as IngestSource } from '../../src/ingest/source.ts';
+import type { RetentionPolicy } from '../../src/store/telemetry.ts';
+import type { Twin } from '../../src/twin/twin.ts';
+import { configFolder } from './config-folder.ts';
+
+const MINIMAL = `sources:\n- name: Pump house\n  type: modbus\n  config: { host: plc }\n  tags: [{ tag_name: t, register_type: coil, address: 0 }]\n`;
+
+test('the shortest file has a default for everything else', () => {
+  const config = configFolder().load(MINIMAL);
+  expect(config).toEqual({
+    dataDir: '/var/lib/twinbox',
+    listen: { host: '127.0.0.1', port: 3000 },
+    tokens: [],
+    retention: {},
+    tenants: [{ id: 'default', name: 'Default' }],
+    twinTypes: [],
+    autoTwins: true,
+    sources: [
+      {
+        id: deriveSourceId('default', 'Pump house'),
+        tenant: 'default',
+        name: 'Pump house',
+        type: 'modbus',
+        enabled: true,
+        managedBy: 'config',
+        config: expect.objectContaining({ host: 'plc', port: 502, unit_id: 1, polling_interval_ms: 1000, timeout_ms: 2000 }),
+        tags: [{ tag_name: 't', register_type: 'coil', address: 0, writable: false }],
+      },
+    ],
+    twins: [],
+    logLevel: 'info',
+  });
+});
+
+test('every part arrives in the terms of the house', () => {
+  const folder = configFolder();
+  const config = folder.load(`
+data_dir: data
+api:
+  listen: "[::1]:8080"
+  tokens: [{ name: scada, sha256: ${'ab'.repeat(32)}, scopes: [read:telemetry], expires_at: 2027-01-31T00:00:00Z }]
+store: { retention: { raw: 90d } }
+tenants: [{ id: north, name: North }, { id: default, name: Home }]
+twin_types: [kiln]
+auto_twins: false
+log: { level: debug }
+twins:
+- id: k
+  type: kiln
+  tenant: north
+  description: d
+  metadata: { a: [1, { b: null }] }
+  sensors:
+  - { id: s }
+  - { id: t, name: T, unit: K, description: d, min_value: 0, max_value: 9, binding: { tag_name: u } }
+  - { id: v, binding: { asset_id: k, tag_name: v } }
+  actuators: [{ id: p, type: binary }, { id: q, type: continuous, binding: { data_source_id: api, tag_name: q } }]
+`);
+  expect(config).toEqual({
+    dataDir: folder.path('data'),
+    listen: { host: '::1', port: 8080 },
+    tokens: [{ name: 'scada', sha256: 'ab'.repeat(32), scopes: ['read:telemetry'], tenant: 'default', expiresMs: Date.UTC(2027, 0, 31) }],
+    retention: { maxAgeMs: 90 * 86_400_000 },
+    tenants: [
+      { id: 'default', name: 'Home' },
+      { id: 'north', name: 'North' },
+    ],
+    twinTypes: ['kiln'],
+    autoTwins: false,
+    sources: [],
+    twins: [
+      {
+        tenant: 'north',
+        id: 'k',
+        name: 'k',
+        description: 'd',
+        type: 'kiln',
+        status: 'active',
+        managedBy: 'config',
+        metadata: { a: [1, { b: null }] },
+        sensors: [
+          { id: 's', name: 's', unit: '', binding: { asset: 'k', tag: 's' }, bindingExplicit: false },
+          {
+            id: 't',
+            name: 'T',
+            description: 'd',
+            unit: 'K',
+            minValue: 0,
+            maxValue: 9,
+            binding: { asset: 'k', tag: 'u' },
+            bindingExplicit: true,
+          },
+          { id: 'v', name: 'v', unit: '', binding: { asset: 'k', tag: 'v' }, bindingExplicit: false },
+        ],
+        actuators: [
+          { id: 'p', name: 'p', type: 'binary' },
+          { id: 'q', name: 'q', type: 'continuous', binding: { source: 'api', asset: 'k', tag: 'q' } },
+        ],
+      },
+    ],
+    logLevel: 'debug',
+  });
+  expect(dirname(config.dataDir)).toBe(folder.path('.').replace(/\/\.?$/, ''));
+});
+
+describe('an id that is made from the name', () => {
+  test('is the same at every start, of the form that the API uses, and another in another tenant', () => {
+    expect(deriveSourceId('default', 'Press line PLC')).toBe(deriveSourceId('default', 'Press line PLC'));
+    expect(deriveSourceId('default', 'Press line PLC')).toMatch(/^ds-[a-z2-7]{12}$/);
+    expect(deriveSourceId('north', 'Press line PLC')).not.toBe(deriveSourceId('default', 'Press line PLC'));
+  });
+
+  test('is what it was in the first release: history hangs on it', () => {
+    // printf default/A | sha256sum, its first 60 bits in base32
+    expect(deriveSourceId('default', 'A')).toBe('ds-kjgljhqfp6zf');
+  });
+
+  test('cannot be taken by another source', () => {
+    const yaml = `sources:\n- { name: A, type: simulator }\n- { name: B, id: ${deriveSourceId('default', 'A')}, type: simulator }\n`;
+    expect(configFolder().faults(yaml)[0]).toContain('sources.1.id – duplicate source id');
+  });
+});
+
+describe('text in many forms', () => {
+  test('with a byte-order mark and Windows line ends', () => {
+    expect(configFolder().load(`\uFEFF${MINIMAL.replaceAll('\n', '\r\n')}`).sources).toHaveLength(1);
+    expect(configFolder().faults('\uFEFFlog:\r\n  levl: info\r\n')).toEqual([
+      'config.yaml:2:3 log.levl – unknown key "levl", did you mean "level"?',
+    ]);
+  });
+
+  test('with anchors and aliases', () => {
+    const yaml = `sources:\n- { name: A, type: modbus, config: &c { host: plc }, tags: &t [{ tag_name: t, register_type: coil, address: 0 }] }\n- { name: B, type: modbus, config: *c, tags: *t }\n`;
+    const { sources } = configFolder().load(yaml);
+    expect(sources[1]?.config).toEqual(sources[0]?.config);
+    expect(sources[1]?.tags).toEqual(sources[0]?.tags);
+  });
+
+  test('with an alias of an anchor that was given anew', () => {
+    const yaml = 'twins:\n- { id: &a x }\n- { id: &a y }\n- { id: z, name: *a }\n- { id: *a }\n';
+    expect(configFolder().faults(yaml)).toEqual(['config.yaml:5:9 twins.3.id – duplicate twin id "y" (first in line 3)']);
+  });
+
+  test('with JSON', () => {
+    expect(configFolder().load('{"log": {"level": "warn"}, "sources": []}').logLevel).toBe('warn');
+  });
+});
+
+describe('a battery profile', () => {
+  const yaml = `sources:\n- name: Packs\n  type: mqtt\n  profile: mine\n  config: { broker_url: "mqtt://b:1883", topics: ["a/{asset}", "b/{asset}"] }\n`;
+  const profile =
+    'name: mine\ntransport: mqtt\nfields:\n- { tag: voltage_v, path: $.u, unit: V, scale: 0.1 }\n- { tag: "cell_{number}_v", path: "$.c[{index}]", repeat: 2 }\n';
+
+  test('beside the file becomes the tags of its source', () => {
+    const folder = configFolder();
+    folder.write('profiles/mine.yaml', profile);
+    const tags = folder.load(yaml).sources[0]?.tags;
+    expect(tags?.map((tag) => [tag.tag_name, (tag as { topic?: string }).topic])).toEqual([
+      ['voltage_v', 'a/{asset}'],
+      ['cell_1_v', 'a/{asset}'],
+      ['cell_2_v', 'a/{asset}'],
+      ['voltage_v', 'b/{asset}'],
+      ['cell_1_v', 'b/{asset}'],
+      ['cell_2_v', 'b/{asset}'],
+    ]);
+    expect(tags?.[0]).toMatchObject({ json_path: '$.u', unit: 'V', scale: 0.1, writable: false });
+  });
+
+  test('that comes with twinbox is found too, and one beside the file goes first', () => {
+    const folder = configFolder();
+    const packaged = yaml.replace('mine', 'generic_json');
+    expect(folder.load(packaged).sources[0]?.tags.length).toBeGreaterThan(20);
+    folder.write('profiles/generic_json.yaml', profile);
+    expect(folder.load(packaged).sources[0]?.tags).toHaveLength(6);
+  });
+
+  test('that is nowhere, or would lie elsewhere, is told at its name', () => {
+    const folder = configFolder();
+    expect(folder.faults(yaml)).toEqual([
+      'config.yaml:4:12 sources.0.profile – there is no profile "mine": neither profiles/mine.yaml nor one that comes with twinbox',
+    ]);
+    expect(folder.faults(yaml.replace('mine', '../mine'))).toEqual([
+      'config.yaml:4:12 sources.0.profile – must be the name of a profile: letters, digits, "_" and "-"',
+    ]);
+  });
+
+  test('with faults is told once, by its own file, line and column', () => {
+    const folder = configFolder();
+    folder.write('profiles/mine.yaml', profile.replace('scale', 'scael').replace('transport: mqtt', 'transport: can'));
+    const twice = yaml + yaml.replace('sources:\n', '').replace('Packs', 'More packs');
+    expect(folder.faults(twice)).toEqual([
+      'profiles/mine.yaml:2:12 transport – must be mqtt',
+      'profiles/mine.yaml:4:41 fields.0.scael – unknown key "scael", did you mean "scale"?',
+    ]);
+  });
+});
+
+test('the shapes that configuration may not import are those of the house', () => {
+  expectTypeOf<SourceSpec>().toExtend<IngestSource>();
+  expectTypeOf<TwinSpec>().toExtend<Omit<Twin, 'createdMs' | 'updatedMs'>>();
+  expectTypeOf<LoadedConfig['retention']>().toExtend<RetentionPolicy>();
+});

@@ -1,0 +1,324 @@
+/** The twins of the box: made of tags and of the file, remembered in the records. */
+import fc from 'fast-check';
+import { describe, expect, it } from 'vitest';
+import { type Log, type LogFields, silentLog } from '../../src/core/log.ts';
+import { ID_PATTERN, type SeriesDef, TAG_NAME_PATTERN } from '../../src/core/tag.ts';
+import type { DocumentKey, DocumentWrite, RecordStore, StoredDocument } from '../../src/store/records.ts';
+import { TwinRegistry, type TwinRegistryOptions, type TwinSpec } from '../../src/twin/registry.ts';
+import { ManualClock, MORNING_MS } from '../support/manual-clock.ts';
+
+/** Keeps documents as JSON, as a database does; tokens it has none. */
+class MemoryRecords implements RecordStore {
+  readonly #documents = new Map<string, StoredDocument>();
+  writes = 0;
+  failing = false;
+
+  async documents(kind: string): Promise<readonly StoredDocument[]> {
+    return [...this.#documents.values()].filter((document) => document.kind === kind).map((document) => structuredClone(document));
+  }
+
+  async putDocument(key: DocumentKey, body: unknown, atMs: DocumentWrite['atMs']): Promise<StoredDocument> {
+    if (this.failing) throw new Error('the disk is full');
+    this.writes++;
+    const place = `${key.kind} ${key.tenant} ${key.id}`;
+    const known = this.#documents.get(place);
+    const document: StoredDocument = {
+      ...key,
+      revision: (known?.revision ?? 0) + 1,
+      createdMs: known?.createdMs ?? atMs,
+      updatedMs: atMs,
+      body: JSON.parse(JSON.stringify(body)),
+    };
+    this.#documents.set(place, document);
+    return document;
+  }
+
+  async putDocuments(writes: readonly DocumentWrite[]): Promise<void> {
+    for (const { body, atMs, ...key } of writes) await this.putDocument(key, body, atMs);
+  }
+
+  async removeDocument({ kind, tenant, id }: DocumentKey): Promise<boolean> {
+    return this.#documents.delete(`${kind} ${tenant} ${id}`);
+  }
+
+  tokens = async () => [];
+  tokenByHash = async () => undefined;
+  createToken = async () => undefined;
+  revokeToken = async () => false;
+}
+
+interface Box {
+  readonly registry: TwinRegistry;
+  readonly clock: ManualClock;
+  readonly records: MemoryRecords;
+  readonly warnings: (readonly [LogFields, string])[];
+}
+
+function box(records = new MemoryRecords(), more: Partial<TwinRegistryOptions> = {}): Box {
+  const clock = new ManualClock();
+  const warnings: [LogFields, string][] = [];
+  const log: Log = { ...silentLog, warn: (fields, message) => warnings.push([fields, message]) };
+  const registry = new TwinRegistry({ clock, log, records, autoTwins: true, isPackSource: (source) => source === 'bms', ...more });
+  return { registry, clock, records, warnings };
+}
+
+function tag(name: string, more: Partial<SeriesDef> = {}): SeriesDef {
+  return { tenant: 'default', source: 'plc', asset: 'pump', tag: name, valueType: 'f64', generation: 0, ...more };
+}
+
+function spec(more: Partial<TwinSpec> = {}): TwinSpec {
+  return { tenant: 'default', id: 'pump', name: 'Feed pump', type: 'device', metadata: {}, sensors: [], actuators: [], ...more };
+}
+
+const flowSensor = {
+  id: 'flow',
+  name: 'Flow',
+  unit: 'l/h',
+  maxValue: 900,
+  binding: { asset: 'pump', tag: 'flow' },
+  bindingExplicit: false,
+};
+
+describe('a twin made of tags', () => {
+  it('appears with the first tag of its asset, one sensor a tag in the order of their making', () => {
+    const { registry } = box();
+    for (const [name, unit] of [
+      ['speed', 'rpm'],
+      ['flow', 'l/h'],
+    ] as const)
+      registry.define(tag(name, { unit }));
+    registry.define(tag('speed', { unit: 'rpm', generation: 1, valueType: 'string' }));
+    expect(registry.get('default', 'pump')).toEqual({
+      tenant: 'default',
+      id: 'pump',
+      name: 'pump',
+      type: 'equipment',
+      status: 'active',
+      managedBy: 'api',
+      metadata: {},
+      createdMs: MORNING_MS,
+      updatedMs: MORNING_MS,
+      sensors: [
+        { id: 'speed', name: 'speed', unit: 'rpm', binding: { asset: 'pump', tag: 'speed' }, bindingExplicit: false },
+        { id: 'flow', name: 'flow', unit: 'l/h', binding: { asset: 'pump', tag: 'flow' }, bindingExplicit: false },
+      ],
+      actuators: [],
+    });
+  });
+
+  it('is a battery pack when a pack source feeds it', () => {
+    const { registry } = box();
+    registry.define(tag('soc', { asset: 'pack-1', source: 'bms' }));
+    expect(registry.get('default', 'pack-1')?.type).toBe('battery_pack');
+  });
+
+  it('belongs to its tenant alone', () => {
+    const { registry } = box();
+    registry.define(tag('flow', { tenant: 'plant-2' }));
+    expect(registry.get('default', 'pump')).toBeUndefined();
+    expect(registry.list('default')).toEqual([]);
+    expect(registry.list('plant-2').map(({ id }) => id)).toEqual(['pump']);
+  });
+
+  it('is not made when the file forbids it', () => {
+    const { registry } = box(undefined, { autoTwins: false });
+    registry.define(tag('flow'));
+    expect(registry.list('default')).toEqual([]);
+  });
+
+  it('no longer counts among the made ones once the file names it', async () => {
+    const first = box();
+    for (let index = 0; index < 10_000; index++) first.registry.define(tag('t', { asset: `asset-${index}` }));
+    await first.registry.load([spec({ id: 'asset-0' })]);
+    first.registry.define(tag('t', { asset: 'one-more' }));
+    expect(first.registry.get('default', 'one-more')).toBeDefined();
+    expect(first.warnings).toEqual([]);
+  });
+
+  it('is one of ten thousand at most, which is said once; those that exist still get sensors', () => {
+    const { registry, warnings } = box();
+    for (let index = 0; index < 10_050; index++) registry.define(tag('t', { asset: `asset-${index}` }));
+    expect(registry.list('default')).toHaveLength(10_000);
+    expect(warnings).toHaveLength(1);
+    registry.define(tag('u', { asset: 'asset-7' }));
+    expect(registry.get('default', 'asset-7')?.sensors.map(({ id }) => id)).toEqual(['t', 'u']);
+  });
+});
+
+describe('the id of a sensor', () => {
+  const sensorsOf = (names: readonly string[]) => {
+    const { registry } = box();
+    for (const name of names) registry.define(tag(name));
+    return registry.get('default', 'pump')?.sensors ?? [];
+  };
+
+  it('is the name of its tag where that is an id, else the name made an id', () => {
+    expect(sensorsOf(['a.b:c-d_1', 'Temp °C', '/x/y', '温度']).map(({ id, bindingExplicit }) => [id, bindingExplicit])).toEqual([
+      ['a.b:c-d_1', false],
+      ['Temp__C', true],
+      ['0x_y', true],
+      ['0_', true],
+    ]);
+  });
+
+  it('is numbered where two names would become one', () => {
+    expect(sensorsOf(['a b', 'a_b', 'a/b', 'a_b-2']).map(({ id }) => id)).toEqual(['a_b', 'a_b-2', 'a_b-3', 'a_b-2-2']);
+  });
+
+  it('is an id, and no other sensor has it, for any names of tags', () => {
+    const name = fc
+      .oneof(
+        fc.string({ unit: 'grapheme', minLength: 1, maxLength: 20 }),
+        fc.array(fc.constantFrom('a', '_', '-', '2', ' ', '/', '😀'), { minLength: 1, maxLength: 128 }).map((parts) => parts.join('')),
+        fc.integer({ min: 100, max: 128 }).map((length) => '😀'.repeat(length)),
+        fc.integer({ min: 100, max: 128 }).map((length) => 'x'.repeat(length)),
+        fc.integer({ min: 100, max: 127 }).map((length) => `${'x'.repeat(length)} `),
+      )
+      .filter((text) => TAG_NAME_PATTERN.test(text));
+    fc.assert(
+      fc.property(fc.uniqueArray(name, { minLength: 1, maxLength: 15 }), (names) => {
+        const sensors = sensorsOf(names);
+        expect(sensors.map(({ binding }) => binding.tag)).toEqual(names);
+        expect(new Set(sensors.map(({ id }) => id)).size).toBe(names.length);
+        for (const { id, name: shown, binding, bindingExplicit } of sensors) {
+          expect(id).toMatch(ID_PATTERN);
+          expect(shown).toBe(binding.tag);
+          expect(bindingExplicit).toBe(id !== binding.tag);
+        }
+        expect(sensorsOf(names)).toEqual(sensors);
+      }),
+      { numRuns: 500 },
+    );
+  });
+});
+
+describe('a twin of the file', () => {
+  it('adds names and limits to what the tags say, and keeps its own sensors first', async () => {
+    const { registry } = box();
+    await registry.load([spec({ sensors: [flowSensor] })]);
+    for (const name of ['speed', 'flow']) registry.define(tag(name));
+    const twin = registry.get('default', 'pump');
+    expect(twin).toMatchObject({ name: 'Feed pump', type: 'device', managedBy: 'config', status: 'active' });
+    expect(twin?.sensors).toEqual([
+      flowSensor,
+      { id: 'speed', name: 'speed', unit: '', binding: { asset: 'pump', tag: 'speed' }, bindingExplicit: false },
+    ]);
+  });
+
+  it('may bind a sensor to a tag of another asset; an own tag of that name gets its own sensor', async () => {
+    const { registry } = box();
+    const foreign = { ...flowSensor, binding: { asset: 'meter', tag: 'flow' }, bindingExplicit: true };
+    await registry.load([spec({ sensors: [foreign] })]);
+    registry.define(tag('flow'));
+    expect(registry.get('default', 'pump')?.sensors.map(({ id, binding }) => [id, binding.asset])).toEqual([
+      ['flow', 'meter'],
+      ['flow-2', 'pump'],
+    ]);
+  });
+
+  it('takes over a twin that was made of tags, which keeps its age', async () => {
+    const first = box();
+    first.registry.define(tag('flow'));
+    await first.registry.load([]);
+    const second = box(first.records);
+    second.clock.busy(60_000);
+    await second.registry.load([spec()]);
+    expect(second.registry.get('default', 'pump')).toMatchObject({
+      name: 'Feed pump',
+      managedBy: 'config',
+      createdMs: MORNING_MS,
+      updatedMs: MORNING_MS + 60_000,
+    });
+  });
+
+  it('is not changed by a restart with the same file', async () => {
+    const whole = spec({ description: 'in hall 3', metadata: { hall: 3, tags: ['a'] }, sensors: [flowSensor] });
+    const first = box();
+    await first.registry.load([whole]);
+    const { writes } = first.records;
+    const second = box(first.records);
+    second.clock.busy(60_000);
+    await second.registry.load([whole]);
+    expect(second.registry.get('default', 'pump')).toEqual(first.registry.get('default', 'pump'));
+    expect(first.records.writes).toBe(writes);
+  });
+
+  it.each<[string, Partial<TwinSpec>, Partial<TwinSpec>]>([
+    ['name', { name: 'A' }, { name: 'B' }],
+    ['description', { description: 'A' }, { description: 'B' }],
+    ['description that went', { description: 'A' }, {}],
+    ['metadata', { metadata: { a: 1 } }, { metadata: {} }],
+    ['sensors', { sensors: [flowSensor] }, { sensors: [] }],
+    ['type', { type: 'device' }, { type: 'custom' }],
+  ])('is changed by another %s in the file', async (_what, before, after) => {
+    const first = box();
+    await first.registry.load([spec(before)]);
+    const second = box(first.records);
+    second.clock.busy(60_000);
+    await second.registry.load([spec(after)]);
+    const twin = second.registry.get('default', 'pump');
+    expect(twin).toEqual({ ...spec(after), status: 'active', managedBy: 'config', createdMs: MORNING_MS, updatedMs: MORNING_MS + 60_000 });
+    const third = box(first.records);
+    await third.registry.load([spec(after)]);
+    expect(third.registry.get('default', 'pump')).toEqual(twin);
+  });
+
+  it('goes when it leaves the file and has no tag, and stays as a plain twin when it has one', async () => {
+    const first = box();
+    await first.registry.load([spec(), spec({ id: 'gone' })]);
+    const second = box(first.records);
+    await second.registry.load([]);
+    second.registry.define(tag('flow'));
+    expect(second.registry.list('default').map(({ id, name, managedBy }) => [id, name, managedBy])).toEqual([['pump', 'pump', 'api']]);
+    expect((await first.records.documents('twin')).map(({ id }) => id)).not.toContain('gone');
+  });
+});
+
+describe('the memory of the twins', () => {
+  it('holds new ones within a second, in one write, and shows them after a restart', async () => {
+    const first = box();
+    const stop = new AbortController();
+    const running = first.registry.run(stop.signal);
+    for (const asset of ['a', 'b', 'c']) first.registry.define(tag('t', { asset }));
+    await first.clock.advance(1_000);
+    expect((await first.records.documents('twin')).map(({ id }) => id)).toEqual(['a', 'b', 'c']);
+    await first.clock.advance(10_000);
+    expect(first.records.writes).toBe(3);
+    stop.abort();
+    await running;
+
+    const second = box(first.records);
+    second.clock.busy(60_000);
+    await second.registry.load([]);
+    expect(second.registry.get('default', 'a')).toMatchObject({ createdMs: MORNING_MS, sensors: [] });
+    second.registry.define(tag('t', { asset: 'a' }));
+    expect(second.registry.get('default', 'a')).toMatchObject({ createdMs: MORNING_MS, updatedMs: MORNING_MS, sensors: [{ id: 't' }] });
+  });
+
+  it('holds what came last when the run ends', async () => {
+    const { registry, records } = box();
+    const stop = new AbortController();
+    const running = registry.run(stop.signal);
+    registry.define(tag('t'));
+    stop.abort();
+    await running;
+    expect(await records.documents('twin')).toHaveLength(1);
+  });
+
+  it('tries again after a failure, which leaves a line a minute, and loses nothing', async () => {
+    const { registry, records, clock, warnings } = box();
+    const stop = new AbortController();
+    const running = registry.run(stop.signal);
+    registry.define(tag('t'));
+    records.failing = true;
+    await clock.advance(120_500);
+    expect(warnings.length).toBeGreaterThanOrEqual(1);
+    expect(warnings.length).toBeLessThanOrEqual(3);
+    expect(registry.get('default', 'pump')).toBeDefined();
+    records.failing = false;
+    await clock.advance(1_000);
+    expect(await records.documents('twin')).toHaveLength(1);
+    stop.abort();
+    await running;
+  });
+});
