@@ -1,0 +1,103 @@
+/** Who calls: bearer tokens, their hashes, and the check of a token and its scope. */
+import { createHash, randomBytes, timingSafeEqual } from 'node:crypto';
+import type { Clock } from '../core/clock.ts';
+import type { Scope } from '../core/scope.ts';
+import type { RecordStore, StoredToken } from '../store/records.ts';
+import { ApiError } from './problem.ts';
+
+const AUTHORIZATION = /^Bearer +(tbx_[A-Za-z0-9_-]{43})$/i;
+const RECHECK_MS = 1_000; // a token revoked by another process is refused after this at the latest, while the store answers
+/** A disk that hangs must not blind the API: a token known a moment ago stays known while the store is silent. */
+const PATIENCE_MS = 250;
+const MAX_UNCONFIRMED_MS = 60_000;
+const MAX_CACHED = 1_000;
+
+/** A fresh token, `tbx_` and 32 random bytes in base64url, and the hash that is all the box keeps of it. */
+export function newToken(): { readonly token: string; readonly sha256: string } {
+  const token = `tbx_${randomBytes(32).toString('base64url')}`;
+  return { token, sha256: hashToken(token) };
+}
+
+/** SHA-256, hex. A slow hash guards weak secrets; 256 random bits need none. */
+export function hashToken(token: string): string {
+  return createHash('sha256').update(token).digest('hex');
+}
+
+/** Finds the token behind an Authorization header. */
+export class Authenticator {
+  readonly #records: Pick<RecordStore, 'tokenByHash'>;
+  readonly #clock: Clock;
+  /** Known tokens only, so that guesses cannot push them out. */
+  readonly #cache = new Map<string, { readonly token: StoredToken; readonly recheckMs: number }>();
+  readonly #lookups = new Map<string, Promise<StoredToken | undefined>>();
+
+  constructor(records: Pick<RecordStore, 'tokenByHash'>, clock: Clock) {
+    this.#records = records;
+    this.#clock = clock;
+  }
+
+  /** Throws `unauthorized` unless the header carries a token that is known, not revoked and not expired. */
+  async authenticate(authorization: string | undefined): Promise<StoredToken> {
+    const presented = AUTHORIZATION.exec(authorization ?? '')?.[1];
+    const sha256 = presented && hashToken(presented);
+    const token = sha256 && (await this.#find(sha256));
+    if (!token || token.revokedMs !== null || (token.expiresMs !== null && token.expiresMs <= this.#clock.now())) {
+      throw new ApiError('unauthorized', 'This needs "Authorization: Bearer <token>" with a valid token.');
+    }
+    return token;
+  }
+
+  #find(sha256: string): StoredToken | Promise<StoredToken | undefined> {
+    const entry = this.#cache.get(sha256);
+    const nowMs = this.#clock.monotonicMs();
+    if (entry && nowMs < entry.recheckMs) return entry.token;
+    const lookup = this.#lookUp(sha256);
+    return entry && nowMs < entry.recheckMs + MAX_UNCONFIRMED_MS ? this.#patiently(lookup, entry.token) : lookup;
+  }
+
+  async #patiently(lookup: Promise<StoredToken | undefined>, known: StoredToken): Promise<StoredToken | undefined> {
+    const timer = new AbortController();
+    const patience = this.#clock.sleep(PATIENCE_MS, timer.signal).then(
+      () => known,
+      () => known,
+    );
+    const answer = lookup.catch(() => known);
+    const token = await Promise.race([answer, patience]);
+    timer.abort();
+    return token;
+  }
+
+  /** One lookup at a time for each hash, however many requests wait for it. */
+  #lookUp(sha256: string): Promise<StoredToken | undefined> {
+    const running = this.#lookups.get(sha256);
+    if (running) return running;
+    const lookup = this.#fetch(sha256).finally(() => this.#lookups.delete(sha256));
+    this.#lookups.set(sha256, lookup);
+    return lookup;
+  }
+
+  async #fetch(sha256: string): Promise<StoredToken | undefined> {
+    const askedMs = this.#clock.monotonicMs();
+    const token = await this.#records.tokenByHash(sha256);
+    this.#cache.delete(sha256); // an entry that is set again moves to the end of the map
+    if (!token || !sameHash(token.sha256, sha256)) return undefined;
+    if (this.#cache.size >= MAX_CACHED) {
+      for (const oldest of this.#cache.keys()) {
+        this.#cache.delete(oldest);
+        break;
+      }
+    }
+    this.#cache.set(sha256, { token, recheckMs: askedMs + RECHECK_MS });
+    return token;
+  }
+}
+
+function sameHash(left: string, right: string): boolean {
+  return left.length === right.length && timingSafeEqual(Buffer.from(left), Buffer.from(right));
+}
+
+/** Throws `forbidden` unless the token has the scope; `admin` has them all. */
+export function requireScope(token: StoredToken, scope: Scope): void {
+  if (token.scopes.includes(scope) || token.scopes.includes('admin')) return;
+  throw new ApiError('forbidden', `This token lacks the scope ${scope}.`);
+}

@@ -1,0 +1,79 @@
+/** GET /api/twins and GET /api/twins/{id}. */
+import { z } from 'zod';
+import type { Twin } from '../../twin/twin.ts';
+import { compareText, pageOf } from '../page.ts';
+import { listParam, pageParams, parsed } from '../params.ts';
+import { ApiError, invalid } from '../problem.ts';
+import { type Answer, type Call, ok, type Route, route } from '../route.ts';
+import type { ApiServices } from '../services.ts';
+import { validate } from '../validate.ts';
+import { findTwin } from './find.ts';
+import { links, pagination } from './list-envelope.ts';
+import { renderSummary, renderTwin, SUMMARY_FIELDS } from './render.ts';
+
+type Order = (left: Twin, right: Twin) => number;
+
+const ORDERS: Readonly<Record<string, Order>> = {
+  id: (left, right) => compareText(left.id, right.id),
+  name: (left, right) => compareText(left.name, right.name),
+  type: (left, right) => compareText(left.type, right.type),
+  status: (left, right) => compareText(left.status, right.status),
+  created_at: (left, right) => left.createdMs - right.createdMs,
+  updated_at: (left, right) => left.updatedMs - right.updatedMs,
+};
+
+/** `-name` falls, `name` and `+name` rise; a URL decoder makes a space of the plus. Ties go by id, rising. */
+function orderOf(text: string): Order | undefined {
+  const [, sign, field = ''] = /^([-+ ]?)(\w+)$/.exec(text) ?? [];
+  const order = Object.hasOwn(ORDERS, field) ? ORDERS[field] : undefined;
+  const factor = sign === '-' ? -1 : 1;
+  return order && ((left, right) => factor * order(left, right) || compareText(left.id, right.id));
+}
+
+const listQuery = z.object({
+  ...pageParams(20, 100),
+  sort: parsed(orderOf, `must be one of ${Object.keys(ORDERS).join(', ')}, with "-" in front to fall`).prefault('created_at'),
+  type: z.string().optional(),
+  status: z.enum(['active', 'inactive', 'archived'], 'must be active, inactive or archived').optional(),
+  search: z.string().max(256).optional(),
+  fields: listParam,
+});
+
+export function twinRoutes(services: ApiServices): Route[] {
+  return [
+    route('GET', '/api/twins', 'read:assets', (call) => listTwins(services, call)),
+    route('GET', '/api/twins/:id', 'read:assets', (call) => ok({ data: renderTwin(findTwin(call, services.twins), services.live) })),
+  ];
+}
+
+function listTwins({ twins }: ApiServices, call: Call): Answer {
+  const query = validate(listQuery, call.request.query());
+  if (query.type !== undefined && !twins.types.includes(query.type)) {
+    throw new ApiError('invalid_twin_type', `There is no twin type of this name; there are ${twins.types.join(', ')}.`);
+  }
+  const unknown = query.fields?.filter((field) => !SUMMARY_FIELDS.includes(field)) ?? [];
+  if (unknown.length > 0) throw invalid(unknown.map(() => ({ field: 'fields', message: `must be among ${SUMMARY_FIELDS.join(', ')}` })));
+
+  const needle = query.search?.toLowerCase();
+  const found = twins
+    .list(call.tenant)
+    .filter((twin) => query.type === undefined || twin.type === query.type)
+    .filter((twin) => query.status === undefined || twin.status === query.status)
+    .filter((twin) => needle === undefined || mentions(twin, needle))
+    .sort(query.sort);
+  const rows = pageOf(found, query).map(renderSummary);
+  const place = { path: '/api/twins', search: new URL(call.request.url).search };
+  return ok({
+    data: query.fields ? rows.map((row) => pick(row, ['id', ...(query.fields ?? [])])) : rows,
+    meta: { pagination: pagination(found.length, query) },
+    links: links(place, found.length, query),
+  });
+}
+
+function mentions(twin: Twin, needle: string): boolean {
+  return [twin.id, twin.name, twin.description].some((text) => text?.toLowerCase().includes(needle));
+}
+
+function pick(row: object, fields: readonly string[]): object {
+  return Object.fromEntries(Object.entries(row).filter(([field]) => fields.includes(field)));
+}

@@ -1,0 +1,29 @@
+/** GET /v1/data-sources. */
+import { z } from 'zod';
+import { compareText, pageOf } from '../page.ts';
+import { pageParams } from '../params.ts';
+import { type Answer, type Call, ok, type Route, route } from '../route.ts';
+import type { ApiServices } from '../services.ts';
+import { isConnected, renderSource } from '../source-view.ts';
+import { validate } from '../validate.ts';
+import { listMeta } from './list-meta.ts';
+
+const listQuery = z.object({
+  ...pageParams(20, 100),
+  type: z.string().optional(),
+  status: z.enum(['connected', 'disconnected'], 'must be connected or disconnected').optional(),
+});
+
+export function dataSourceRoutes(services: ApiServices): Route[] {
+  return [route('GET', '/v1/data-sources', 'read:assets', (call) => listSources(services, call))];
+}
+
+function listSources({ sources }: ApiServices, call: Call): Answer {
+  const query = validate(listQuery, call.request.query());
+  const found = sources
+    .list(call.tenant)
+    .filter((source) => query.type === undefined || source.type === query.type)
+    .filter((source) => query.status === undefined || isConnected(source) === (query.status === 'connected'))
+    .sort((left, right) => left.createdMs - right.createdMs || compareText(left.id, right.id));
+  return ok({ data: pageOf(found, query).map(renderSource), meta: listMeta(query, found.length) });
+}

@@ -1,0 +1,129 @@
+/** POST /v1/telemetry: readings over REST, answered once they are on disk. */
+import { z } from 'zod';
+import type { Emit } from '../../core/emit.ts';
+import { type StatusCode, statusOf } from '../../core/status.ts';
+import { MAX_TEXT_LENGTH, type SeriesId, type ValueType } from '../../core/tag.ts';
+import { MAX_AHEAD_MS, MAX_TIME_MS, parseTime } from '../../core/time.ts';
+import { idSchema, tagNameSchema } from '../../drivers/schema.ts';
+import { readJson, TELEMETRY_BODY_LIMIT_BYTES } from '../body.ts';
+import { parsed } from '../params.ts';
+import { ApiError, type Detail, invalid } from '../problem.ts';
+import { type Answer, type Call, ok, type Route, route } from '../route.ts';
+import type { ApiServices } from '../services.ts';
+import { validate } from '../validate.ts';
+
+const MAX_POINTS = 5_000;
+
+const textSchema = z
+  .string()
+  .max(MAX_TEXT_LENGTH, `must be at most ${MAX_TEXT_LENGTH} characters`)
+  .refine((text) => !/\p{Cs}/u.test(text), 'must not hold half a surrogate pair');
+
+const pointSchema = z.strictObject({
+  asset_id: idSchema,
+  tag_name: tagNameSchema,
+  value: z.union([z.number(), z.boolean(), textSchema], {
+    error: ({ input }) => (input === undefined ? 'is required' : 'must be a finite number, a boolean or text'),
+  }),
+  timestamp: parsed(parseTime, 'must be an RFC 3339 time, such as 2026-01-06T10:00:00Z').optional(),
+  quality: z.enum(['good', 'uncertain', 'bad'], 'must be good, uncertain or bad').optional(),
+});
+
+const ingestSchema = z.strictObject({ data: z.array(pointSchema).min(1, 'must hold at least one point') });
+
+type Point = z.output<typeof pointSchema>;
+
+interface PointError extends Detail {
+  readonly index: number;
+}
+
+/** A point that may be stored. */
+interface Accepted {
+  readonly index: number;
+  readonly point: Point;
+}
+
+export function telemetryIngestRoutes(services: ApiServices): Route[] {
+  return ['/v1/telemetry', '/v1/telemetry/ingest'].map((path) => route('POST', path, 'write:telemetry', (call) => ingest(services, call)));
+}
+
+async function ingest(services: ApiServices, call: Call): Promise<Answer> {
+  const body = await readJson(call.request, TELEMETRY_BODY_LIMIT_BYTES);
+  requireFewPoints(body);
+  const { data: points } = validate(ingestSchema, body);
+
+  // From here to the last push nothing waits, so no other producer takes the room that was found.
+  const emit = services.door(call.tenant);
+  const { believable, errors } = sortByClock(points, services.clockTrusted() ? services.clock.now() + MAX_AHEAD_MS : MAX_TIME_MS);
+  const untimely = errors.length;
+  const accepted = push(emit, believable, errors, services);
+  for (let left = untimely; left > 0; left--) emit.rejected('invalid_time');
+  errors.sort((left, right) => left.index - right.index);
+  if (accepted.length === 0) throw invalid(errors.map(({ index, field, message }) => ({ field: `data.${index}.${field}`, message })));
+  await emit.durable(emit.sequence(), call.request.raw.signal);
+  return ok({
+    data: { accepted: accepted.length, rejected: errors.length, duplicates: countDuplicates(accepted), errors },
+  });
+}
+
+/** Before the schema, which would write an issue for each of a million wrong points. */
+function requireFewPoints(body: unknown): void {
+  const data = typeof body === 'object' && body !== null && 'data' in body ? body.data : undefined;
+  if (Array.isArray(data) && data.length > MAX_POINTS)
+    throw invalid([{ field: 'data', message: `must hold at most ${MAX_POINTS} points` }]);
+}
+
+/** A time further ahead than clocks differ is a mistake that would hide newer values for as long. */
+function sortByClock(points: readonly Point[], latestMs: number): { believable: Accepted[]; errors: PointError[] } {
+  const believable: Accepted[] = [];
+  const errors: PointError[] = [];
+  for (const [index, point] of points.entries()) {
+    if (point.timestamp === undefined || point.timestamp <= latestMs) believable.push({ index, point });
+    else errors.push({ index, field: 'timestamp', message: `lies more than ${MAX_AHEAD_MS / 60_000} minutes ahead of this box` });
+  }
+  return { believable, errors };
+}
+
+/** All of them or, when there is no room, none. Points whose series is refused go to `errors`; returns the others. Throws `overloaded` or `storage_full`. */
+function push(emit: Emit, points: readonly Accepted[], errors: PointError[], services: ApiServices): Accepted[] {
+  const textBytes = points.reduce((sum, { point }) => sum + (typeof point.value === 'string' ? Buffer.byteLength(point.value) : 0), 0);
+  requireRoom(emit, points.length, textBytes, services);
+  const ids = points.map(({ point }) => emit.series({ asset: point.asset_id, tag: point.tag_name, valueType: typeOf(point.value) }));
+  requireRoom(emit, points.length, textBytes, services); // again: new series put their definitions into the same ring
+
+  const accepted: Accepted[] = [];
+  for (const [at, each] of points.entries()) {
+    const series = ids[at];
+    if (series === undefined) {
+      errors.push({ index: each.index, field: 'tag_name', message: 'names a new series, and the box takes no more of them' });
+      continue;
+    }
+    pushOne(emit, series, each.point);
+    accepted.push(each);
+  }
+  return accepted;
+}
+
+function requireRoom(emit: Emit, records: number, textBytes: number, services: ApiServices): void {
+  if (emit.reserve(records, textBytes)) return;
+  if (services.stream().fault === 'disk_full') throw new ApiError('storage_full', 'There is no space left for new data.');
+  throw new ApiError('overloaded', 'More arrives than can be taken now; nothing of this request was kept. Try again shortly.');
+}
+
+function typeOf(value: Point['value']): ValueType {
+  return typeof value === 'number' ? 'f64' : typeof value === 'boolean' ? 'bool' : 'string';
+}
+
+function pushOne(emit: Emit, series: SeriesId, point: Point): void {
+  const status: StatusCode = statusOf(point.quality ?? 'good');
+  const { timestamp, value } = point; // without a time the door takes the box's own
+  if (typeof value === 'number') emit.number(series, timestamp, value, status);
+  else if (typeof value === 'boolean') emit.boolean(series, timestamp, value, status);
+  else emit.text(series, timestamp, value, status);
+}
+
+/** Points that overwrite another of the same request: same tag, same time. */
+function countDuplicates(accepted: readonly Accepted[]): number {
+  const distinct = new Set(accepted.map(({ point }) => `${point.asset_id}\0${point.tag_name}\0${point.timestamp ?? 'now'}`));
+  return accepted.length - distinct.size;
+}

@@ -1,0 +1,68 @@
+/** What the API asks of the house below it; `app` hands the real parts in, tests hand in small ones. */
+import type { Clock } from '../core/clock.ts';
+import type { Emit } from '../core/emit.ts';
+import type { ErrorCode } from '../core/errors.ts';
+import type { Log } from '../core/log.ts';
+import type { Sequence, SeriesDef, SeriesId } from '../core/tag.ts';
+import type { UnixMs } from '../core/time.ts';
+import type { SourceView } from '../ingest/source-state.ts';
+import type { RecordStore } from '../store/records.ts';
+import type { TelemetryReads } from '../store/telemetry.ts';
+import type { Binding, LiveReading, Twin } from '../twin/twin.ts';
+
+export interface SeriesFilter {
+  readonly tenant: string;
+  readonly sources?: readonly string[];
+  readonly assets?: readonly string[];
+  readonly tags?: readonly string[];
+}
+
+/** Where the one stream of records stands. */
+export interface StreamView {
+  /** That the next record gets. */
+  readonly next: Sequence;
+  /** Everything below is on disk. */
+  readonly durable: Sequence;
+  /** Why nothing becomes durable at present (`disk_full`, `store_failed`, `store_stalled`), or null. */
+  readonly fault: ErrorCode | null;
+}
+
+export interface ApiServices {
+  readonly clock: Clock;
+  /** False while the box's own time is not to be trusted: then no reading is refused for its time. */
+  clockTrusted(): boolean;
+  readonly log: Log;
+  readonly version: string;
+  readonly store: TelemetryReads;
+  readonly records: Pick<RecordStore, 'tokenByHash'>;
+  /** The catalogue of series, all generations. */
+  readonly series: {
+    find(filter: SeriesFilter): readonly SeriesId[];
+    definition(series: SeriesId): SeriesDef;
+  };
+  readonly twins: {
+    list(tenant: string): readonly Twin[];
+    get(tenant: string, id: string): Twin | undefined;
+    /** `TWIN_TYPES` and those that the configuration adds. */
+    readonly types: readonly string[];
+  };
+  /** Present values, from memory. */
+  readonly live: {
+    /** Undefined when nothing was ever received. */
+    reading(tenant: string, binding: Binding): LiveReading | undefined;
+    /** Names of the asset's tags that have a reading, sorted. */
+    tagNames(tenant: string, asset: string): readonly string[];
+    /** How often the tag is sampled; undefined where readings come only on change or from a client. */
+    periodMs(tenant: string, binding: Binding): number | undefined;
+  };
+  readonly sources: {
+    list(tenant: string): readonly SourceView[];
+  };
+  /** The door for readings that come over REST; one emit for each tenant. */
+  door(tenant: string): Emit;
+  stream(): StreamView;
+  /** Alive parts that `/readyz` asks for; an empty `missing` means ready. */
+  readiness(): { readonly missing: readonly string[] };
+  /** Time of the twin's newest committed sample or null. */
+  lastSyncMs(tenant: string, twinId: string): UnixMs | null;
+}

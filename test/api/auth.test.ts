@@ -1,0 +1,143 @@
+/** Who may call what: the walk over the route table, and the life of a token. */
+import { describe, expect, it } from 'vitest';
+import { Authenticator, hashToken, newToken } from '../../src/api/auth.ts';
+import type { UnixMs } from '../../src/core/time.ts';
+import { ApiClient } from '../support/api-client.ts';
+import { sensor } from '../support/fake-services.ts';
+
+const client = () => {
+  const made = new ApiClient();
+  made.services.addTwin({ id: 'pump-101', sensors: [sensor('pump-101', 'temperature')] });
+  return made;
+};
+
+function concrete(path: string): string {
+  return path.replace(':sensorId', 'temperature').replace(':id', 'pump-101');
+}
+
+const guarded = client().api.routes.flatMap((route) => (route.scope === null ? [] : [route]));
+const open = client().api.routes.filter(({ scope }) => scope === null);
+
+describe('the route table', () => {
+  it('leaves only the two health checks open', () => {
+    expect(open.map(({ path }) => path)).toEqual(['/healthz', '/readyz']);
+  });
+
+  it.each(open)('answers $path without a token', async ({ path }) => {
+    expect((await client().get(path, { token: null })).status).toBe(200);
+  });
+
+  it.each(guarded)('refuses $method $path without a token, in the spelling of its family', async ({ method, path }) => {
+    const response = await client().send(concrete(path), { method, token: null });
+    expect(response.status).toBe(401);
+    expect(response.headers.get('www-authenticate')).toBe('Bearer');
+    expect(response.body.error.code).toBe(path.startsWith('/api/') ? 'UNAUTHORIZED' : 'unauthorized');
+    expect(response.body.error.request_id).toBe(response.headers.get('x-request-id'));
+  });
+
+  it.each(guarded)('refuses $method $path to a token of every other scope', async ({ method, path, scope }) => {
+    const api = client();
+    const others = ['read:assets', 'write:assets', 'read:telemetry', 'write:telemetry', 'read:alerts', 'read:packs'];
+    const token = api.services.addToken(others.filter((other) => other !== scope));
+    const response = await api.send(concrete(path), { method, token });
+    expect(response.status).toBe(403);
+    expect(response.body.error.message).toContain(scope);
+  });
+
+  it.each(guarded)('lets its scope alone use $method $path', async ({ method, path, scope }) => {
+    const api = client();
+    const query = path.endsWith('/latest') ? '?asset_id=pump-101' : '';
+    const json = method === 'POST' ? { data: [{ asset_id: 'a', tag_name: 't', value: 1 }] } : undefined;
+    const response = await api.send(concrete(path) + query, { method, token: api.services.addToken([scope]), json });
+    expect(response.status).toBe(200);
+  });
+
+  it.each(['/', '/v1', '/v1/nothing', '/api/nothing', '/api/twins/pump-101/unknown', '//api/twins', '/.env'])(
+    'tells a stranger nothing of %s',
+    async (path) => {
+      expect((await client().get(path, { token: null })).status).toBe(401);
+      expect((await client().get(path)).status).toBe(404);
+    },
+  );
+});
+
+describe('a token', () => {
+  it('is tbx_ and 43 characters, and only its hash can be kept', () => {
+    const { token, sha256 } = newToken();
+    expect(token).toMatch(/^tbx_[A-Za-z0-9_-]{43}$/);
+    expect(sha256).toMatch(/^[0-9a-f]{64}$/);
+    expect(hashToken(token)).toBe(sha256);
+  });
+
+  it.each([
+    ['garbage', 'Bearer garbage'],
+    ['another scheme', 'Basic dXNlcjpwYXNz'],
+    ['an unknown token', `Bearer ${newToken().token}`],
+    ['no token', 'Bearer'],
+    ['nothing', ''],
+  ])('must be one that the box knows: %s is not', async (_name, authorization) => {
+    const response = await client().get('/api/twins', { token: null, headers: { Authorization: authorization } });
+    expect(response.status).toBe(401);
+  });
+
+  it('does not reach the records unless it looks like one', async () => {
+    const api = client();
+    await api.get('/api/twins', { token: 'garbage' });
+    expect(api.services.tokenLookups).toBe(0);
+  });
+
+  it('ends when it expires', async () => {
+    const api = client();
+    const token = api.services.addToken(['admin'], { expiresMs: (api.services.nowMs + 500) as never });
+    expect((await api.get('/api/twins', { token })).status).toBe(200);
+    api.services.advance(500);
+    expect((await api.get('/api/twins', { token })).status).toBe(401);
+  });
+
+  it('is looked up once a second however often it comes, so that a revocation shows within one', async () => {
+    const api = client();
+    await Promise.all(Array.from({ length: 50 }, () => api.get('/api/twins')));
+    await api.get('/api/twins');
+    expect(api.services.tokenLookups).toBe(1);
+    api.services.revoke(api.token);
+    api.services.advance(999);
+    expect((await api.get('/api/twins')).status).toBe(200);
+    api.services.advance(1);
+    expect((await api.get('/api/twins')).status).toBe(401);
+  });
+
+  it('sees its own tenant alone: what others have looks like what nobody has', async () => {
+    const api = client();
+    const token = api.services.addToken(['admin'], { tenant: 'northwind' });
+    const foreign = await api.get('/api/twins/pump-101', { token });
+    const unknown = await api.get('/api/twins/nothing', { token });
+    expect(foreign.status).toBe(404);
+    expect({ ...foreign.body.error, request_id: '' }).toEqual({ ...unknown.body.error, request_id: '' });
+    expect((await api.get('/api/twins', { token })).body.data).toEqual([]);
+  });
+});
+
+describe('a store that falls silent', () => {
+  const patientClock = (state: { nowMs: number }) => ({
+    now: () => state.nowMs as UnixMs,
+    monotonicMs: () => state.nowMs,
+    sleep: async (durationMs: number) => {
+      state.nowMs += durationMs;
+    },
+  });
+
+  it('does not lock out a token that was known a moment ago, and locks it out in the end', async () => {
+    const { token, sha256 } = newToken();
+    const stored = { id: 't', name: 't', sha256, tenant: 'default', scopes: [], createdMs: 0 as UnixMs, expiresMs: null, revokedMs: null };
+    const state = { nowMs: 0, silent: false };
+    const records = { tokenByHash: async () => (state.silent ? new Promise<never>(() => undefined) : stored) };
+    const authenticator = new Authenticator(records, patientClock(state));
+    await authenticator.authenticate(`Bearer ${token}`);
+    state.silent = true;
+    state.nowMs += 30_000;
+    expect((await authenticator.authenticate(`Bearer ${token}`)).id).toBe('t');
+    state.nowMs += 60_000;
+    const unanswered = authenticator.authenticate(`Bearer ${token}`).then(() => 'let in');
+    expect(await Promise.race([unanswered, new Promise((resolve) => setImmediate(() => resolve('waits')))])).toBe('waits');
+  });
+});

@@ -1,0 +1,57 @@
+/** The examples that the TwinEdge document prints, replayed. */
+import { describe, expect, it } from 'vitest';
+import { ApiClient } from '../support/api-client.ts';
+import { at } from '../support/fake-services.ts';
+import { expectPrinted } from './printed.ts';
+
+const POINT = { asset_id: 'Pump_001', tag_name: 'temperature', value: 65.5, timestamp: '2026-01-06T10:00:00Z' };
+
+describe('the TwinEdge API, as printed', () => {
+  it('lists data sources', async () => {
+    const client = new ApiClient();
+    client.services.addSource({
+      id: 'ds-123',
+      name: 'Factory OPC UA Server',
+      type: 'opcua',
+      endpoint: 'opc.tcp://192.168.1.100:4840',
+      tagCount: 45,
+      createdMs: at('2026-01-01T00:00:00Z'),
+    });
+    const { status, body } = await client.get('/v1/data-sources');
+    expect(status).toBe(200);
+    expectPrinted(body, {
+      data: [
+        {
+          id: 'ds-123',
+          name: 'Factory OPC UA Server',
+          type: 'opcua',
+          endpoint: 'opc.tcp://192.168.1.100:4840',
+          status: 'connected',
+          tag_count: 45,
+          created_at: '2026-01-01T00:00:00Z',
+        },
+      ],
+      meta: { page: 1, per_page: 20, total: 1 },
+    });
+  });
+
+  it('ingests telemetry and gives it back', async () => {
+    const client = new ApiClient();
+    const ingested = await client.post('/v1/telemetry', { data: [POINT] });
+    expect(ingested.status).toBe(200);
+    const { status, body } = await client.get('/v1/telemetry?asset_id=Pump_001&tag_name=temperature');
+    expect(status).toBe(200);
+    expectPrinted(body, {
+      data: [{ timestamp: '2026-01-06T10:00:00Z', asset_id: 'Pump_001', tag_name: 'temperature', value: 65.5, quality: 'good' }],
+    });
+    const latest = await client.get('/v1/telemetry/latest?asset_id=Pump_001&tags=temperature');
+    expectPrinted(latest.body, { data: [{ timestamp: '2026-01-06T10:00:00Z', value: 65.5, quality: 'good' }] });
+  });
+
+  it('answers a wrong body with the printed form of an error', async () => {
+    const { status, body } = await new ApiClient().post('/v1/telemetry', { data: [{ ...POINT, value: undefined }] });
+    expect(status).toBe(400);
+    expectPrinted(body, { error: { code: 'validation_error', details: [{ field: 'data.0.value', message: 'is required' }] } });
+    expect(body.error.message).toBe('data.0.value: is required');
+  });
+});

@@ -1,0 +1,389 @@
+/** The services under the API, in memory and with knobs: small enough to be believed at sight. */
+import { hashToken, newToken } from '../../src/api/auth.ts';
+import type { ApiServices } from '../../src/api/services.ts';
+import type { Emit } from '../../src/core/emit.ts';
+import { type ErrorCode, GatewayError } from '../../src/core/errors.ts';
+import { silentLog } from '../../src/core/log.ts';
+import { GOOD, isBad, qualityOf, type StatusCode } from '../../src/core/status.ts';
+import {
+  API_SOURCE,
+  DEFAULT_TENANT,
+  type Scalar,
+  type Sequence,
+  type SeriesDef,
+  type SeriesId,
+  type ValueType,
+} from '../../src/core/tag.ts';
+import { parseTime, type UnixMs } from '../../src/core/time.ts';
+import { TWIN_TYPES } from '../../src/core/twin-type.ts';
+import type { SourceView } from '../../src/ingest/source-state.ts';
+import type { StoredToken } from '../../src/store/records.ts';
+import type { AggregateQuery, Columns, SeriesQuery, TelemetryReads } from '../../src/store/telemetry.ts';
+import type { Binding, LiveReading, Sensor, Twin } from '../../src/twin/twin.ts';
+
+/** A time by its text. */
+export function at(text: string): UnixMs {
+  const timeMs = parseTime(text);
+  if (timeMs === undefined) throw new Error(`${text} is no time`);
+  return timeMs;
+}
+
+interface Sample {
+  readonly series: SeriesId;
+  readonly timeMs: UnixMs;
+  /** null: no value, the status says why. */
+  readonly value: Scalar | null;
+  readonly status: StatusCode;
+}
+
+export interface SampleSpec {
+  readonly tenant?: string;
+  readonly source?: string;
+  readonly asset: string;
+  readonly tag: string;
+  readonly valueType?: ValueType;
+  readonly timeMs: UnixMs;
+  readonly value: Scalar | null;
+  readonly status?: StatusCode;
+}
+
+export class FakeServices implements ApiServices {
+  nowMs: UnixMs;
+  /** Set by tests. */
+  hasRoom = true;
+  fault: ErrorCode | null = null;
+  durableError: ErrorCode | null = null;
+  /** While set, `durable` waits for it. */
+  durableGate: Promise<void> | null = null;
+  missing: string[] = [];
+  trusted = true;
+  maxSeries = 10_000;
+  readonly rejections: string[] = [];
+  readonly tokens: StoredToken[] = [];
+  tokenLookups = 0;
+  readonly allTwins: Twin[] = [];
+  readonly allSources: SourceView[] = [];
+  readonly samples: Sample[] = [];
+  readonly periods = new Map<string, number>();
+  readonly #defs: SeriesDef[] = [];
+  #monotonicMs = 0;
+
+  constructor(now = '2026-01-06T10:30:00Z') {
+    this.nowMs = at(now);
+  }
+
+  readonly version = '0.0.0-test';
+  readonly log = silentLog;
+  readonly clock = {
+    now: () => this.nowMs,
+    monotonicMs: () => this.#monotonicMs,
+    sleep: () => new Promise<void>((resolve) => setImmediate(resolve)),
+  };
+  readonly clockTrusted = () => this.trusted;
+
+  advance(durationMs: number): void {
+    this.nowMs = (this.nowMs + durationMs) as UnixMs;
+    this.#monotonicMs += durationMs;
+  }
+
+  // ── what tests put in ──────────────────────────────────────────────────────────────────────────────────────────────
+
+  /** Makes a token and returns it in clear. */
+  addToken(scopes: readonly string[] = ['admin'], more: Partial<StoredToken> = {}): string {
+    const { token, sha256 } = newToken();
+    const id = `token-${this.tokens.length}`;
+    this.tokens.push({
+      id,
+      name: id,
+      sha256,
+      tenant: DEFAULT_TENANT,
+      scopes,
+      createdMs: this.nowMs,
+      expiresMs: null,
+      revokedMs: null,
+      ...more,
+    });
+    return token;
+  }
+
+  revoke(token: string): void {
+    const index = this.tokens.findIndex(({ sha256 }) => sha256 === hashToken(token));
+    this.tokens[index] = { ...(this.tokens[index] as StoredToken), revokedMs: this.nowMs };
+  }
+
+  addTwin(twin: Partial<Twin> & { readonly id: string }): Twin {
+    const made: Twin = {
+      tenant: DEFAULT_TENANT,
+      name: twin.id,
+      type: 'equipment',
+      status: 'active',
+      managedBy: 'api',
+      metadata: {},
+      createdMs: this.nowMs,
+      updatedMs: this.nowMs,
+      sensors: [],
+      actuators: [],
+      ...twin,
+    };
+    this.allTwins.push(made);
+    return made;
+  }
+
+  addSource(source: Partial<SourceView> & { readonly id: string }): void {
+    this.allSources.push({
+      tenant: DEFAULT_TENANT,
+      name: source.id,
+      type: 'modbus',
+      endpoint: '10.0.0.5:502',
+      managedBy: 'config',
+      state: 'connected',
+      reason: null,
+      tagCount: 0,
+      createdMs: this.nowMs,
+      ledger: { received: 0, committed: 0, deadbanded: 0, deduplicated: 0, rejected: {}, dropped: {}, inFlight: 0, clockAhead: 0 },
+      errors: 0,
+      lastError: null,
+      ...source,
+    });
+  }
+
+  addSample(spec: SampleSpec): void {
+    const { tenant = DEFAULT_TENANT, source = API_SOURCE, asset, tag, valueType = typeOf(spec.value) } = spec;
+    const series = this.#seriesOf({ tenant, source, asset, tag, valueType, generation: 0 });
+    this.samples.push({ series, timeMs: spec.timeMs, value: spec.value, status: spec.status ?? GOOD });
+  }
+
+  #seriesOf(def: SeriesDef): SeriesId {
+    const same = (other: SeriesDef) => keyOf(other) === keyOf(def) && other.source === def.source && other.valueType === def.valueType;
+    const known = this.#defs.findIndex(same);
+    return (known >= 0 ? known : this.#defs.push(def) - 1) as SeriesId;
+  }
+
+  // ── what the API asks ──────────────────────────────────────────────────────────────────────────────────────────────
+
+  readonly records = {
+    tokenByHash: async (sha256: string) => {
+      this.tokenLookups++;
+      return this.tokens.find((token) => token.sha256 === sha256);
+    },
+  };
+
+  readonly series: ApiServices['series'] = {
+    find: ({ tenant, sources, assets, tags }) =>
+      [...this.#defs.entries()]
+        .filter(([, def]) => def.tenant === tenant)
+        .filter(([, def]) => !sources || sources.includes(def.source))
+        .filter(([, def]) => !assets || assets.includes(def.asset))
+        .filter(([, def]) => !tags || tags.includes(def.tag))
+        .map(([id]) => id as SeriesId),
+    definition: (series) => this.#defs[series] as SeriesDef,
+  };
+
+  readonly twins: ApiServices['twins'] = {
+    list: (tenant) => this.allTwins.filter((twin) => twin.tenant === tenant),
+    get: (tenant, id) => this.allTwins.find((twin) => twin.tenant === tenant && twin.id === id),
+    types: [...TWIN_TYPES, 'kiln'],
+  };
+
+  readonly live: ApiServices['live'] = {
+    reading: (tenant, binding) => this.#reading(tenant, binding),
+    tagNames: (tenant, asset) => {
+      const defs = this.samples.map(({ series }) => this.series.definition(series));
+      return [...new Set(defs.filter((def) => def.tenant === tenant && def.asset === asset).map(({ tag }) => tag))].sort();
+    },
+    periodMs: (_tenant, { asset, tag }) => this.periods.get(`${asset}/${tag}`),
+  };
+
+  #reading(tenant: string, { asset, tag, source }: Binding): LiveReading | undefined {
+    const ids = this.series.find({ tenant, assets: [asset], tags: [tag], ...(source ? { sources: [source] } : {}) });
+    const samples = this.#merged({
+      series: ids,
+      range: { from: Number.NEGATIVE_INFINITY as UnixMs, to: Number.POSITIVE_INFINITY as UnixMs },
+    });
+    const newest = samples.at(-1);
+    if (!newest) return undefined;
+    const usable = samples.filter(({ value, status }) => value !== null && !isBad(status)).at(-1);
+    return {
+      value: usable?.value ?? null,
+      valueMs: usable?.timeMs ?? null,
+      quality: qualityOf(newest.status),
+      status: newest.status,
+      newestMs: newest.timeMs,
+      source: this.series.definition(newest.series).source,
+    };
+  }
+
+  readonly sources = { list: (tenant: string) => this.allSources.filter((source) => source.tenant === tenant) };
+  readonly stream = () => ({ next: this.samples.length as Sequence, durable: this.samples.length as Sequence, fault: this.fault });
+  readonly readiness = () => ({ missing: this.missing });
+
+  readonly lastSyncMs = (tenant: string, twinId: string): UnixMs | null => {
+    const times = (this.twins.get(tenant, twinId)?.sensors ?? []).map(({ binding }) => this.#reading(tenant, binding)?.valueMs ?? null);
+    const known = times.filter((timeMs) => timeMs !== null);
+    return known.length > 0 ? (Math.max(...known) as UnixMs) : null;
+  };
+
+  readonly door = (tenant: string): Emit => {
+    const push = (series: SeriesId, timeMs: UnixMs | undefined, value: Scalar | null, status: StatusCode): void => {
+      this.samples.push({ series, timeMs: timeMs ?? this.nowMs, value, status });
+    };
+    return {
+      series: ({ asset, tag, valueType = 'f64' }) => {
+        const def: SeriesDef = { tenant, source: API_SOURCE, asset, tag, valueType, generation: 0 };
+        const known = this.#defs.some((other) => keyOf(other) === keyOf(def));
+        return known || this.#defs.length < this.maxSeries ? this.#seriesOf(def) : undefined;
+      },
+      reserve: () => this.hasRoom,
+      room: () => Promise.resolve(),
+      number: push,
+      boolean: push,
+      text: push,
+      integer: (series, timeMs, value, _signed, status) => push(series, timeMs, value, status),
+      missing: (series, timeMs, status) => push(series, timeMs, null, status),
+      rejected: (reason) => {
+        this.rejections.push(reason);
+      },
+      sequence: () => this.samples.length as Sequence,
+      durable: async () => {
+        await this.durableGate;
+        if (this.durableError) throw new GatewayError(this.durableError, 'ENOSPC: /var/lib/secret-path');
+      },
+    };
+  };
+
+  // ── the store ──────────────────────────────────────────────────────────────────────────────────────────────────────
+
+  readonly store: TelemetryReads = {
+    latest: () => Promise.reject(new Error('the API answers latest values from memory')),
+    changes: () => Promise.reject(new Error('the API does not follow changes')),
+    raw: async (query) => {
+      const all = this.#merged(query);
+      const first = query.cursor === undefined ? (query.skip ?? 0) : cursorRow(query.cursor);
+      const page = all.slice(first, first + query.limit);
+      const end = first + page.length;
+      return { columns: columnsOf(page), next: page.length > 0 && end < all.length ? `row-${end}` : null };
+    },
+    aggregate: async (query) => this.#aggregate(query),
+    gaps: async (query) => {
+      const gaps: { from: UnixMs; to: UnixMs }[] = [];
+      let from: UnixMs | undefined;
+      for (const { timeMs, status } of this.#merged(query)) {
+        if (isBad(status)) from ??= timeMs;
+        else if (from !== undefined) {
+          gaps.push({ from, to: timeMs });
+          from = undefined;
+        }
+      }
+      if (from !== undefined) gaps.push({ from, to: query.range.to });
+      return gaps.slice(0, query.limit);
+    },
+    count: async (query) => Math.min(query.atMost, this.#merged(query).length),
+    stats: async () => ({
+      engine: 'fake',
+      profile: 'balanced',
+      samples: this.samples.length,
+      fileBytes: 0,
+      oldestMs: this.samples[0]?.timeMs ?? null,
+      newestMs: this.samples.at(-1)?.timeMs ?? null,
+    }),
+  };
+
+  /** By (time, asset, tag); of samples at the same place the last to arrive. */
+  #merged({ series, range }: SeriesQuery): readonly Sample[] {
+    const rows = new Map<string, Sample>();
+    for (const sample of this.samples) {
+      if (!series.includes(sample.series) || sample.timeMs < range.from || sample.timeMs >= range.to) continue;
+      rows.set(`${sample.timeMs} ${keyOf(this.series.definition(sample.series))}`, sample);
+    }
+    return [...rows.values()].sort((left, right) => left.timeMs - right.timeMs || compare(this.#key(left), this.#key(right)));
+  }
+
+  #key(sample: Sample): string {
+    return keyOf(this.series.definition(sample.series));
+  }
+
+  #aggregate(query: AggregateQuery) {
+    const { step, range } = query;
+    const stepMs = step === undefined ? undefined : 'ms' in step ? step.ms : 86_400_000; // no daylight saving in a fake
+    const buckets = new Map<string, { readonly timeMs: number; readonly series: SeriesId; readonly samples: Sample[] }>();
+    for (const sample of this.#merged(query)) {
+      if (isBad(sample.status)) continue;
+      const timeMs = stepMs === undefined ? range.from : Math.floor(sample.timeMs / stepMs) * stepMs;
+      const key = `${timeMs} ${this.#key(sample)}`;
+      const bucket = buckets.get(key) ?? { timeMs, series: sample.series, samples: [] };
+      bucket.samples.push(sample);
+      buckets.set(key, bucket);
+    }
+    const rows = [...buckets.values()].sort(
+      (left, right) =>
+        left.timeMs - right.timeMs || compare(keyOf(this.series.definition(left.series)), keyOf(this.series.definition(right.series))),
+    );
+    return {
+      rows: rows.length,
+      series: Uint32Array.from(rows, ({ series }) => series),
+      timeMs: Float64Array.from(rows, ({ timeMs }) => timeMs),
+      values: Float64Array.from(rows, ({ samples }) => fold(samples, query.aggregation)),
+      count: Uint32Array.from(rows, ({ samples }) => samples.length),
+      uncertain: Uint32Array.from(rows, ({ samples }) => samples.filter(({ status }) => qualityOf(status) === 'uncertain').length),
+    };
+  }
+}
+
+function fold(samples: readonly Sample[], aggregation: AggregateQuery['aggregation']): number {
+  const values = samples.map(({ value }) => Number(value));
+  const sum = values.reduce((total, value) => total + value, 0);
+  switch (aggregation) {
+    case 'avg':
+      return sum / values.length;
+    case 'sum':
+      return sum;
+    case 'min':
+      return Math.min(...values);
+    case 'max':
+      return Math.max(...values);
+    case 'count':
+      return values.length;
+    case 'first':
+      return values[0] ?? Number.NaN;
+    case 'last':
+      return values.at(-1) ?? Number.NaN;
+  }
+}
+
+function columnsOf(samples: readonly Sample[]): Columns {
+  return {
+    rows: samples.length,
+    series: Uint32Array.from(samples, ({ series }) => series),
+    timeMs: Float64Array.from(samples, ({ timeMs }) => timeMs),
+    numbers: Float64Array.from(samples, ({ value }) =>
+      typeof value === 'number' ? value : typeof value === 'boolean' ? Number(value) : Number.NaN,
+    ),
+    status: Uint32Array.from(samples, ({ status }) => status),
+    wide: samples.map(({ value }) => (typeof value === 'string' || typeof value === 'bigint' ? value : undefined)),
+  };
+}
+
+function cursorRow(cursor: string): number {
+  const row = /^row-(\d+)$/.exec(cursor)?.[1];
+  if (row === undefined) throw new GatewayError('invalid_cursor', `not a cursor: ${cursor}`);
+  return Number(row);
+}
+
+function keyOf({ tenant, asset, tag }: SeriesDef): string {
+  return `${tenant}\0${asset}\0${tag}`;
+}
+
+function compare(left: string, right: string): number {
+  return left < right ? -1 : left > right ? 1 : 0;
+}
+
+function typeOf(value: Scalar | null): ValueType {
+  if (typeof value === 'boolean') return 'bool';
+  if (typeof value === 'string') return 'string';
+  return typeof value === 'bigint' ? 'i64' : 'f64';
+}
+
+/** A sensor that shows the tag of its own name. */
+export function sensor(asset: string, id: string, more: Partial<Sensor> = {}): Sensor {
+  return { id, name: id, unit: '', binding: { asset, tag: id }, bindingExplicit: false, ...more };
+}
