@@ -1,0 +1,202 @@
+/** The only place where the parts meet: builds them, starts them in order, stops them in order. */
+import { chmodSync, mkdirSync } from 'node:fs';
+import { join } from 'node:path';
+import type { Listening } from '../api/server.ts';
+import { createApi, listen } from '../api/server.ts';
+import type { LoadedConfig, TokenSpec } from '../config/loaded.ts';
+import { systemClock } from '../core/clock.ts';
+import { GatewayError, messageOf } from '../core/errors.ts';
+import type { Log } from '../core/log.ts';
+import { Ring } from '../core/ring.ts';
+import type { UnixMs } from '../core/time.ts';
+import { DRIVERS } from '../drivers/registry.ts';
+import { Pipeline } from '../ingest/pipeline.ts';
+import { Supervisor } from '../ingest/supervisor.ts';
+import { TagTable } from '../ingest/tag-table.ts';
+import { StoreClient } from '../store/client.ts';
+import { lockDataDir } from '../store/lock.ts';
+import type { StoredToken } from '../store/records.ts';
+import type { RecoveryReport } from '../store/telemetry.ts';
+import { spawnWorker } from '../system/spawn.ts';
+import { WallClock } from '../system/wall-clock.ts';
+import { LiveValues } from '../twin/live.ts';
+import { TwinRegistry } from '../twin/registry.ts';
+import { ensureAdminToken } from './admin-token.ts';
+import { restoreLive } from './restore.ts';
+import { apiServices } from './services.ts';
+import { buildMs, version } from './version.ts';
+
+/** The API's share of the five seconds that a stop may take. */
+const API_CLOSE_MS = 1_000;
+
+export interface DaemonOptions {
+  readonly config: LoadedConfig;
+  readonly log: Log;
+}
+
+export interface DaemonStatus {
+  readonly sourcesUp: number;
+  readonly sources: number;
+  readonly tags: number;
+  /** `ok` or what is wrong with the store. */
+  readonly store: string;
+}
+
+export interface Daemon {
+  /** `http://127.0.0.1:3000` */
+  readonly url: string;
+  /** The file with the first token, where one was made at this start. */
+  readonly adminTokenFile: string | undefined;
+  status(): DaemonStatus;
+  /** Sources, ring, API, store; nothing acknowledged is lost. Safe to call twice. */
+  stop(): Promise<void>;
+}
+
+/** Starts everything; resolves when the API answers and the sources have been told to start. Throws GatewayErrors. */
+export async function startDaemon({ config, log }: DaemonOptions): Promise<Daemon> {
+  makeDataDir(config.dataDir);
+  const unlock = lockDataDir(config.dataDir);
+  const undo: (() => Promise<void> | void)[] = [unlock];
+  try {
+    return await build(config, log, undo);
+  } catch (error) {
+    for (const step of undo.reverse()) await step();
+    throw error;
+  }
+}
+
+async function build(config: LoadedConfig, log: Log, undo: (() => Promise<void> | void)[]): Promise<Daemon> {
+  const ring = new Ring();
+  const store = new StoreClient({
+    dataDir: config.dataDir,
+    ring,
+    retention: config.retention,
+    clock: systemClock,
+    log: log.child({ part: 'store' }),
+    spawn: (workerData) => spawnWorker({ source: 'store/worker.ts', bundle: 'store-worker.js' }, { workerData }),
+  });
+  const recovered = await store.start();
+  undo.push(() => store.stop());
+  const clock = new WallClock({ machine: systemClock, floorMs: Math.max(recovered.newestMs ?? 0, buildMs()) as UnixMs });
+  const packSources = new Set(config.sources.filter((source) => source.profile !== undefined).map((source) => source.id));
+  const live = new LiveValues();
+  const twins = new TwinRegistry({
+    clock,
+    log: log.child({ part: 'twin' }),
+    records: store.records,
+    autoTwins: config.autoTwins,
+    isPackSource: (source) => packSources.has(source),
+  });
+  await twins.load(config.twins);
+  const tags = new TagTable((series, def) => {
+    live.define(series, def);
+    twins.define(def);
+  });
+  await restore(recovered, tags, live, store);
+  const pipeline = new Pipeline({ ring, tags, clock, committer: store, consumer: live });
+  const tenants = new Set(config.tenants.map((tenant) => tenant.id));
+  const supervisor = new Supervisor({
+    pipeline,
+    drivers: {
+      endpoint: (spec) => DRIVERS[spec.type].endpoint(spec.config),
+      load: (spec) => DRIVERS[spec.type].load(),
+    },
+    clock,
+    log,
+    random: Math.random,
+    isTenant: (tenant) => tenants.has(tenant),
+    clockTrusted: () => clock.trusted,
+    stateDir: (type) => join(config.dataDir, type),
+  });
+  const running = new AbortController();
+  const parts = [pipeline.run(running.signal), twins.run(running.signal)];
+  undo.push(() => running.abort());
+  const configTokens = config.tokens.map(toStoredToken);
+  const services = apiServices({
+    clock,
+    log,
+    version: version(),
+    store,
+    pipeline,
+    supervisor,
+    live,
+    twins,
+    sources: config.sources,
+    twinTypes: config.twinTypes,
+    configTokens,
+  });
+  const listening = await listen({ ...config.listen, api: createApi(services), clock, log });
+  undo.push(() => listening.close(API_CLOSE_MS));
+  const adminTokenFile = configTokens.length > 0 ? undefined : await ensureAdminToken(store.records, config.dataDir, clock.now());
+  for (const spec of config.sources) supervisor.add(spec, await createdMs(store, spec.tenant, spec.id, clock.now()));
+  let stopped: Promise<void> | undefined;
+  const stop = () => stopAll({ supervisor, running, parts, listening, store, log });
+  return {
+    url: `http://${config.listen.host.includes(':') ? `[${listening.host}]` : listening.host}:${listening.port}`,
+    adminTokenFile,
+    status: () => {
+      const views = supervisor.list();
+      const up = views.filter(({ state }) => state === 'connected' || state === 'degraded').length;
+      return { sourcesUp: up, sources: views.length, tags: views.reduce((sum, view) => sum + view.tagCount, 0), store: store.health };
+    },
+    stop: () => {
+      stopped ??= stop().finally(() => undo[0]?.());
+      return stopped;
+    },
+  };
+}
+
+interface Running {
+  readonly supervisor: Supervisor;
+  readonly running: AbortController;
+  readonly parts: readonly Promise<void>[];
+  readonly listening: Listening;
+  readonly store: StoreClient;
+  readonly log: Log;
+}
+
+/** Each step goes on whatever the one before it said: a driver that hangs must not keep the store from committing. */
+async function stopAll({ supervisor, running, parts, listening, store, log }: Running): Promise<void> {
+  const step = async (name: string, act: () => Promise<unknown>) => {
+    try {
+      await act();
+    } catch (error) {
+      log.error({ step: name, reason: messageOf(error) }, 'a part did not stop as it should');
+    }
+  };
+  await step('sources', () => supervisor.stop());
+  running.abort();
+  await step('pipeline', () => Promise.all(parts));
+  await step('api', () => listening.close(API_CLOSE_MS));
+  await step('store', () => store.stop());
+}
+
+async function restore(recovered: RecoveryReport, tags: TagTable, live: LiveValues, store: StoreClient): Promise<void> {
+  tags.restore(recovered.catalogue, recovered.nextSeriesId);
+  await restoreLive(
+    store.telemetry,
+    tags,
+    live,
+    recovered.catalogue.map(({ id }) => id),
+  );
+}
+
+/** When the box first met this source. */
+async function createdMs(store: StoreClient, tenant: string, id: string, nowMs: UnixMs): Promise<UnixMs> {
+  const known = (await store.records.documents('source')).find((document) => document.tenant === tenant && document.id === id);
+  const document = known ?? (await store.records.putDocument({ kind: 'source', tenant, id }, {}, nowMs));
+  return document.createdMs;
+}
+
+function makeDataDir(dataDir: string): void {
+  try {
+    mkdirSync(dataDir, { recursive: true, mode: 0o700 });
+    chmodSync(dataDir, 0o700);
+  } catch (error) {
+    throw new GatewayError('data_dir_unusable', `${dataDir} cannot be used: ${messageOf(error)}`, { cause: error });
+  }
+}
+
+function toStoredToken(token: TokenSpec, index: number): StoredToken {
+  return { id: `config-${index}`, ...token, createdMs: 0 as UnixMs, expiresMs: token.expiresMs as UnixMs | null, revokedMs: null };
+}

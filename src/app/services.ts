@@ -1,0 +1,100 @@
+/** Hands the parts of the house to the API in the shape it asks for. */
+import type { ApiServices } from '../api/services.ts';
+import type { Emit } from '../core/emit.ts';
+import type { Log } from '../core/log.ts';
+import { API_SOURCE } from '../core/tag.ts';
+import type { UnixMs } from '../core/time.ts';
+import { TWIN_TYPES } from '../core/twin-type.ts';
+import { pollingIntervalMs } from '../drivers/registry.ts';
+import type { Pipeline } from '../ingest/pipeline.ts';
+import type { SourceSpec } from '../ingest/source.ts';
+import type { Supervisor } from '../ingest/supervisor.ts';
+import type { StoreClient } from '../store/client.ts';
+import type { RecordStore, StoredToken } from '../store/records.ts';
+import type { WallClock } from '../system/wall-clock.ts';
+import type { LiveValues } from '../twin/live.ts';
+import type { TwinRegistry } from '../twin/registry.ts';
+import type { Binding, LiveReading } from '../twin/twin.ts';
+
+export interface Parts {
+  readonly clock: WallClock;
+  readonly log: Log;
+  readonly version: string;
+  readonly store: StoreClient;
+  readonly pipeline: Pipeline;
+  readonly supervisor: Supervisor;
+  readonly live: LiveValues;
+  readonly twins: TwinRegistry;
+  readonly sources: readonly SourceSpec[];
+  readonly twinTypes: readonly string[];
+  readonly configTokens: readonly StoredToken[];
+}
+
+export function apiServices(parts: Parts): ApiServices {
+  const { clock, log, version, store, pipeline, supervisor, live, twins } = parts;
+  const periods = periodsByTag(parts.sources);
+  const doors = new Map<string, Emit>();
+  const reading = (tenant: string, binding: Binding) => freshen(live.reading(tenant, binding), parts, tenant, binding);
+  return {
+    clock,
+    clockTrusted: () => clock.trusted,
+    log,
+    version,
+    store: store.telemetry,
+    records: withConfigTokens(store.records, parts.configTokens),
+    series: { find: (filter) => pipeline.tags.find(filter), definition: (series) => pipeline.tags.definition(series) },
+    twins: { list: (tenant) => twins.list(tenant), get: (tenant, id) => twins.get(tenant, id), types: [...TWIN_TYPES, ...parts.twinTypes] },
+    live: {
+      reading,
+      tagNames: (tenant, asset) => [...live.tagNames(tenant, asset)].sort(),
+      periodMs: (tenant, { asset, tag }) => periods.get(`${tenant}\0${asset}\0${tag}`),
+    },
+    sources: { list: (tenant) => supervisor.list().filter((source) => source.tenant === tenant) },
+    door: (tenant) => {
+      const door = doors.get(tenant) ?? supervisor.openDoor(API_SOURCE, tenant);
+      doors.set(tenant, door);
+      return door;
+    },
+    stream: () => ({ next: pipeline.ring.head, durable: pipeline.ring.durable, fault: faultOf(store) }),
+    readiness: () => ({ missing: store.health === 'ok' ? [] : [`store: ${store.health}`] }),
+    lastSyncMs: (tenant, twinId) => {
+      const times = twins.get(tenant, twinId)?.sensors.map((sensor) => live.reading(tenant, sensor.binding)?.valueMs ?? null) ?? [];
+      return times.reduce<UnixMs | null>(
+        (newest, timeMs) => (timeMs !== null && (newest === null || timeMs > newest) ? timeMs : newest),
+        null,
+      );
+    },
+  };
+}
+
+/** A reading within the deadband is not stored, but it shows that the tag is alive. */
+function freshen(reading: LiveReading | undefined, parts: Parts, tenant: string, { asset, tag, source }: Binding): LiveReading | undefined {
+  if (!reading) return undefined;
+  const { tags } = parts.pipeline;
+  const seen = tags.find({ tenant, assets: [asset], tags: [tag], ...(source === undefined ? {} : { sources: [source] }) });
+  const newestMs = seen.reduce((newest, series) => Math.max(newest, tags.entry(series)?.seenMs ?? newest), reading.newestMs as number);
+  return newestMs > reading.newestMs ? { ...reading, newestMs: newestMs as UnixMs } : reading;
+}
+
+function faultOf(store: StoreClient): 'store_failed' | 'disk_full' | 'store_stalled' | 'stopped' | null {
+  const { health } = store;
+  if (health === 'ok') return null;
+  return health === 'starting' ? 'store_failed' : health;
+}
+
+/** Tokens of the file stand beside those of the database. */
+function withConfigTokens(records: RecordStore, tokens: readonly StoredToken[]): RecordStore {
+  const byHash = new Map(tokens.map((token) => [token.sha256, token]));
+  return { ...records, tokenByHash: async (sha256) => byHash.get(sha256) ?? (await records.tokenByHash(sha256)) };
+}
+
+function periodsByTag(sources: readonly SourceSpec[]): ReadonlyMap<string, number> {
+  const periods = new Map<string, number>();
+  for (const source of sources) {
+    for (const tag of source.tags) {
+      const periodMs = pollingIntervalMs(source.config, tag);
+      if (periodMs !== undefined && tag.tag_name) periods.set(`${source.tenant}\0${tag.asset_id ?? source.id}\0${tag.tag_name}`, periodMs);
+    }
+  }
+  return periods;
+}

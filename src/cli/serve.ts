@@ -1,0 +1,80 @@
+/** Runs a daemon in this process until a signal ends it. */
+import { type Daemon, startDaemon } from '../app/daemon.ts';
+import type { LoadedConfig } from '../config/loaded.ts';
+import { systemClock } from '../core/clock.ts';
+import { isGatewayError, messageOf } from '../core/errors.ts';
+import type { Log } from '../core/log.ts';
+import { createLogger, isJournal, type LogLevel } from '../system/logger.ts';
+import { SdNotify } from '../system/sd-notify.ts';
+import { EXIT } from './exit.ts';
+
+/** Promised to whoever stops us; systemd waits twice as long before it kills. */
+const STOP_DEADLINE_MS = 5_000;
+const STATUS_INTERVAL_MS = 10_000;
+
+export interface ServeHooks {
+  /** Called once, when the API answers. */
+  readonly onReady?: (daemon: Daemon) => void | Promise<void>;
+}
+
+/** The daemon's log on standard output. */
+export function standardLog(level: LogLevel): Log {
+  return createLogger({ level, output: process.stdout, journal: isJournal(process.env, 1) });
+}
+
+/** Resolves with the exit status when SIGTERM or SIGINT has stopped the daemon, or when it could not start. */
+export async function serve(config: LoadedConfig, log: Log, hooks: ServeHooks = {}): Promise<number> {
+  const signals = new AbortController();
+  const onSignal = () => signals.abort();
+  process.on('SIGTERM', onSignal);
+  process.on('SIGINT', onSignal);
+  let daemon: Daemon;
+  try {
+    daemon = await startDaemon({ config, log });
+  } catch (error) {
+    if (!isGatewayError(error)) throw error;
+    log.error({ code: error.code }, messageOf(error));
+    return error.code === 'config_invalid' ? EXIT.config : EXIT.failed;
+  }
+  await hooks.onReady?.(daemon);
+  await watch(daemon, log, signals.signal);
+  return stop(daemon, log);
+}
+
+/** Tells systemd how we fare, until the signal. */
+async function watch(daemon: Daemon, log: Log, signal: AbortSignal): Promise<void> {
+  const notify = new SdNotify({ env: process.env, clock: systemClock, log });
+  log.info({ url: daemon.url, ...(daemon.adminTokenFile ? { admin_token_file: daemon.adminTokenFile } : {}) }, 'twinbox is ready');
+  await notify.ready(statusLine(daemon));
+  const watchdog = notify.run(() => daemon.status().store !== 'store_stalled', signal);
+  while (!signal.aborted) {
+    try {
+      await systemClock.sleep(STATUS_INTERVAL_MS, signal);
+      await notify.status(statusLine(daemon));
+    } catch (error) {
+      if (!signal.aborted) throw error;
+    }
+  }
+  await watchdog;
+  await notify.stopping();
+}
+
+function statusLine(daemon: Daemon): string {
+  const { sourcesUp, sources, tags, store } = daemon.status();
+  return `${sourcesUp}/${sources} sources up, ${tags} tags${store === 'ok' ? '' : `, ${store}`}`;
+}
+
+async function stop(daemon: Daemon, log: Log): Promise<number> {
+  const startMs = systemClock.monotonicMs();
+  const deadline = new AbortController();
+  const late = systemClock.sleep(STOP_DEADLINE_MS, deadline.signal).then(
+    () => true,
+    () => false,
+  );
+  const hung = await Promise.race([daemon.stop().then(() => false), late]);
+  deadline.abort();
+  const tookMs = Math.round(systemClock.monotonicMs() - startMs);
+  if (hung) log.error({ took_ms: tookMs }, 'a part hung; leaving without it');
+  else log.info({ took_ms: tookMs }, 'twinbox has stopped');
+  return hung ? EXIT.failed : EXIT.done;
+}
