@@ -1,0 +1,135 @@
+/** The built daemon as a process of its own: started with a configuration, asked over HTTP, killed, stopped, started again. */
+import { existsSync } from 'node:fs';
+import { mkdtemp, readFile, rm, writeFile } from 'node:fs/promises';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import { stringify } from 'yaml';
+import { freePort } from './free-port.ts';
+import { TestProcess } from './process.ts';
+import { eventually } from './wait.ts';
+
+const MAIN = join(import.meta.dirname, '..', '..', 'dist', 'main.js');
+const READY_TIMEOUT_MS = 30_000;
+const REQUEST_TIMEOUT_MS = 30_000;
+
+export interface Answer {
+  readonly status: number;
+  // biome-ignore lint/suspicious/noExplicitAny: tests look into answers of every shape
+  readonly body: any;
+}
+
+export class TestDaemon {
+  readonly url: string;
+  /** Holds the configuration and the data. */
+  readonly folder: string;
+  #process: TestProcess;
+  #token = '';
+  /** From the last start to the first answer of /readyz that says ready. */
+  readyMs = 0;
+
+  private constructor(folder: string, port: number) {
+    this.folder = folder;
+    this.url = `http://127.0.0.1:${port}`;
+    this.#process = this.#spawn();
+  }
+
+  /** Starts `dist/main.js` and waits until it is ready. `config` is the document without `data_dir` and `api`. */
+  static async start(config: object): Promise<TestDaemon> {
+    if (!existsSync(MAIN)) throw new Error(`${MAIN} is missing: run "npm run build" first`);
+    const folder = await mkdtemp(join(tmpdir(), 'twinbox-test-'));
+    const port = await freePort();
+    const document = { data_dir: 'data', api: { listen: `127.0.0.1:${port}` }, ...config };
+    await writeFile(join(folder, 'config.yaml'), stringify(document), { mode: 0o600 });
+    const daemon = new TestDaemon(folder, port);
+    try {
+      await daemon.ready();
+    } catch (error) {
+      await daemon.dispose();
+      throw error;
+    }
+    return daemon;
+  }
+
+  get dataDir(): string {
+    return join(this.folder, 'data');
+  }
+
+  get token(): string {
+    return this.#token;
+  }
+
+  get running(): boolean {
+    return this.#process.running;
+  }
+
+  get(path: string): Promise<Answer> {
+    return this.#request(path, {});
+  }
+
+  post(path: string, json: unknown): Promise<Answer> {
+    return this.#request(path, { method: 'POST', body: JSON.stringify(json), headers: { 'Content-Type': 'application/json' } });
+  }
+
+  /** Starts it again on the same data, and does not wait. */
+  launch(): void {
+    if (this.#process.running) throw new Error('the daemon still runs');
+    this.#process = this.#spawn();
+  }
+
+  /** Waits for /readyz after `launch`; throws with the log when the daemon ends or takes too long. */
+  async ready(): Promise<void> {
+    const startMs = performance.now();
+    await eventually(
+      async () => {
+        if (!this.#process.running) return true;
+        const response = await fetch(`${this.url}/readyz`, { signal: AbortSignal.timeout(REQUEST_TIMEOUT_MS) });
+        await response.arrayBuffer();
+        return response.ok || undefined;
+      },
+      { what: 'the daemon is ready', timeoutMs: READY_TIMEOUT_MS, everyMs: 10, explain: () => this.#process.lastLines() },
+    );
+    if (!this.#process.running) throw new Error(`the daemon ended (${await this.#process.exited()}):\n${this.#process.lastLines()}`);
+    this.readyMs = Math.round(performance.now() - startMs);
+    this.#token = (await readFile(join(this.dataDir, 'admin.token'), 'utf8')).trim();
+  }
+
+  async restart(): Promise<void> {
+    this.launch();
+    await this.ready();
+  }
+
+  /** Ends it by the signal; resolves when the process is gone, with its exit status or the signal. */
+  kill(signal: NodeJS.Signals = 'SIGKILL'): Promise<number | NodeJS.Signals> {
+    return this.#process.end(signal);
+  }
+
+  /** As systemd does; resolves with the exit status. */
+  stop(): Promise<number | NodeJS.Signals> {
+    return this.kill('SIGTERM');
+  }
+
+  /** What the daemon wrote since its last start. */
+  log(): string {
+    return this.#process.output;
+  }
+
+  /** Ends it and removes its folder. */
+  async dispose(): Promise<void> {
+    await this.kill();
+    await rm(this.folder, { recursive: true, force: true });
+  }
+
+  #spawn(): TestProcess {
+    return new TestProcess(process.execPath, [MAIN, 'run', '-c', join(this.folder, 'config.yaml')]);
+  }
+
+  async #request(path: string, init: RequestInit & { headers?: Record<string, string> }): Promise<Answer> {
+    const response = await fetch(`${this.url}${path}`, {
+      ...init,
+      headers: { ...init.headers, Authorization: `Bearer ${this.#token}` },
+      signal: AbortSignal.timeout(REQUEST_TIMEOUT_MS),
+    });
+    const text = await response.text();
+    return { status: response.status, body: text === '' ? undefined : JSON.parse(text) };
+  }
+}

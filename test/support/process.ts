@@ -1,0 +1,62 @@
+/** A program that a test starts, listens to and ends by its id. */
+import { type ChildProcess, spawn } from 'node:child_process';
+import { once } from 'node:events';
+
+const KEPT_CHARACTERS = 200_000;
+const KEPT_LINES_SHOWN = 30;
+
+/** Whatever a test leaves behind must not outlive the test run. */
+const alive = new Set<ChildProcess>();
+process.once('exit', () => {
+  for (const child of alive) child.kill('SIGKILL');
+});
+
+export class TestProcess {
+  readonly #child: ChildProcess;
+  readonly #exit: Promise<number | NodeJS.Signals>;
+  #output = '';
+
+  constructor(command: string, args: readonly string[], env: Readonly<Record<string, string>> = {}) {
+    this.#child = spawn(command, args, { stdio: ['ignore', 'pipe', 'pipe'], env: { ...process.env, ...env } });
+    alive.add(this.#child);
+    this.#child.stdout?.on('data', (chunk: Buffer) => this.#keep(chunk));
+    this.#child.stderr?.on('data', (chunk: Buffer) => this.#keep(chunk));
+    this.#exit = once(this.#child, 'close').then(([code, signal]) => {
+      alive.delete(this.#child);
+      return (code ?? signal) as number | NodeJS.Signals;
+    });
+    this.#child.once('error', (error) => this.#keep(`${command}: ${error.message}`));
+  }
+
+  get running(): boolean {
+    return this.#child.pid !== undefined && this.#child.exitCode === null && this.#child.signalCode === null;
+  }
+
+  /** Everything it wrote, or the end of it. */
+  get output(): string {
+    return this.#output;
+  }
+
+  lastLines(): string {
+    return this.#output.split('\n').slice(-KEPT_LINES_SHOWN).join('\n');
+  }
+
+  signal(signal: NodeJS.Signals): void {
+    if (this.running) this.#child.kill(signal);
+  }
+
+  /** Resolves with the exit status, or the signal that ended it. */
+  exited(): Promise<number | NodeJS.Signals> {
+    return this.#exit;
+  }
+
+  /** Sends the signal and waits for the end. */
+  async end(signal: NodeJS.Signals): Promise<number | NodeJS.Signals> {
+    this.signal(signal);
+    return this.#exit;
+  }
+
+  #keep(chunk: Buffer | string): void {
+    this.#output = (this.#output + chunk.toString()).slice(-KEPT_CHARACTERS);
+  }
+}
