@@ -20,19 +20,19 @@ const FLOORS = {
 
 /** npm package → the folders that may use it. */
 const PACKAGES = {
-  zod: 'src/(drivers|config|api)/',
-  'modbus-serial': 'src/drivers/modbus/|src/cli/demo/',
-  'node-opcua-[a-z-]+': 'src/drivers/opcua/',
-  'node-opcua': 'src/cli/demo/',
-  mqtt: 'src/drivers/mqtt/',
-  'json-p3': 'src/drivers/mqtt/',
-  'better-sqlite3': 'src/store/',
-  pino: 'src/system/',
-  yaml: 'src/config/|src/cli/demo\\.ts',
-  hono: 'src/api/',
-  '@hono/node-server': 'src/api/',
-  commander: 'src/main\\.ts',
-  aedes: 'src/cli/demo/',
+  zod: ['src/(drivers|config|api)/'],
+  'modbus-serial': ['src/drivers/modbus/', 'src/cli/demo/'],
+  'node-opcua-[a-z-]+': ['src/drivers/opcua/'],
+  'node-opcua': ['src/cli/demo/'],
+  mqtt: ['src/drivers/mqtt/'],
+  'json-p3': ['src/drivers/mqtt/'],
+  'better-sqlite3': ['src/store/'],
+  pino: ['src/system/'],
+  yaml: ['src/config/', 'src/cli/demo\\.ts'],
+  hono: ['src/api/'],
+  '@hono/node-server': ['src/api/'],
+  commander: ['src/main\\.ts'],
+  aedes: ['src/cli/demo/'],
 };
 
 const floorRules = Object.entries(FLOORS).map(([folder, allowed]) => ({
@@ -45,7 +45,7 @@ const floorRules = Object.entries(FLOORS).map(([folder, allowed]) => ({
 const packageRules = Object.entries(PACKAGES).map(([name, folders]) => ({
   name: `package-${name}`,
   severity: 'error',
-  from: { path: '^src/', pathNot: folders.split('|').map((folder) => `^${folder}`) },
+  from: { path: '^src/', pathNot: folders.map((folder) => `^${folder}`) },
   to: { path: `^node_modules/${name}/` },
 }));
 
@@ -54,6 +54,7 @@ module.exports = {
     { name: 'no-circle', severity: 'error', from: {}, to: { circular: true } },
     { name: 'no-unresolvable', severity: 'error', from: {}, to: { couldNotResolve: true } },
     ...floorRules,
+    ...packageRules,
     {
       name: 'contracts-apart',
       severity: 'error',
@@ -66,8 +67,18 @@ module.exports = {
       from: { path: '^src/', pathNot: '^src/(store|app|cli)/' },
       to: { path: '^src/store/', pathNot: [...PORTS, 'src/store/calendar\\.ts'].map((path) => `^${path}`) },
     },
-    { name: 'nobody-imports-the-top', severity: 'error', from: { path: '^src/', pathNot: '^src/(cli/|main\\.ts)' }, to: { path: '^src/(cli/|main\\.ts)' } },
-    { name: 'no-other-package', severity: 'error', from: { path: '^src/' }, to: { path: '^node_modules/', pathNot: Object.keys(PACKAGES).map((name) => `^node_modules/${name}/`) } },
+    {
+      name: 'nobody-imports-the-top',
+      severity: 'error',
+      from: { path: '^src/', pathNot: '^src/(cli/|main\\.ts)' },
+      to: { path: '^src/(cli/|main\\.ts)' },
+    },
+    {
+      name: 'no-other-package',
+      severity: 'error',
+      from: { path: '^src/' },
+      to: { path: '^node_modules/', pathNot: Object.keys(PACKAGES).map((name) => `^node_modules/${name}/`) },
+    },
   ],
   options: {
     tsPreCompilationDeps: true,

@@ -22,7 +22,9 @@ describe('every source file', () => {
   });
 
   it('is named in kebab-case and is no barrel', () => {
-    expect(offenders((_, file) => !/^([a-z0-9]+(-[a-z0-9]+)*\/)*[a-z0-9]+(-[a-z0-9]+)*\.ts$/.test(file) || file.endsWith('index.ts'))).toEqual([]);
+    expect(
+      offenders((_, file) => !/^([a-z0-9]+(-[a-z0-9]+)*\/)*[a-z0-9]+(-[a-z0-9]+)*\.ts$/.test(file) || file.endsWith('index.ts')),
+    ).toEqual([]);
   });
 
   it('has at most 350 lines', () => {

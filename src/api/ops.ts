@@ -34,6 +34,7 @@ async function status(services: ApiServices, call: Call): Promise<Answer> {
         last_error: source.lastError,
         ledger: renderLedger(source.ledger),
       })),
+      rest: { ledger: renderLedger(services.doorLedger(call.tenant)) },
       store: {
         engine: stats.engine,
         profile: stats.profile,

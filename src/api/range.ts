@@ -1,5 +1,4 @@
 /** Time ranges and steps of a history query, as both histories of this API read them. */
-import { z } from 'zod';
 import { parseDuration, type UnixMs } from '../core/time.ts';
 import type { Step, TimeRange } from '../store/telemetry.ts';
 import { parsed } from './params.ts';
@@ -76,5 +75,3 @@ export interface Total {
 export function totalOf(counted: number): Total {
   return { total: Math.min(counted, MAX_COUNTED), capped: counted > MAX_COUNTED };
 }
-
-export const cursorParam = z.string().min(1).max(1_024);

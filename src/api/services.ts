@@ -5,7 +5,7 @@ import type { ErrorCode } from '../core/errors.ts';
 import type { Log } from '../core/log.ts';
 import type { Sequence, SeriesDef, SeriesId } from '../core/tag.ts';
 import type { UnixMs } from '../core/time.ts';
-import type { SourceView } from '../ingest/source-state.ts';
+import type { LedgerCounts, SourceView } from '../ingest/source-state.ts';
 import type { RecordStore } from '../store/records.ts';
 import type { TelemetryReads } from '../store/telemetry.ts';
 import type { Binding, LiveReading, Twin } from '../twin/twin.ts';
@@ -60,6 +60,8 @@ export interface ApiServices {
   };
   /** The door for readings that come over REST; one emit for each tenant. */
   door(tenant: string): Emit;
+  /** Where the readings went that came through that door. */
+  doorLedger(tenant: string): LedgerCounts;
   stream(): StreamView;
   /** Alive parts that `/readyz` asks for; an empty `missing` means ready. */
   readiness(): { readonly missing: readonly string[] };

@@ -55,6 +55,7 @@ export function apiServices(parts: Parts): ApiServices {
       doors.set(tenant, door);
       return door;
     },
+    doorLedger: (tenant) => supervisor.account(API_SOURCE, tenant).counts(),
     stream: () => ({ next: pipeline.ring.head, durable: pipeline.ring.durable, fault: faultOf(store) }),
     readiness: () => ({ missing: store.health === 'ok' ? [] : [`store: ${store.health}`] }),
     lastSyncMs: (tenant, twinId) => {

@@ -229,7 +229,7 @@ export class Door implements Emit {
       if (!late) {
         entry.arrivedMs = this.#pipeline.nowMs;
         remember(entry, atMs, number, wide, status);
-      }
+      } else if (status === BAD_NO_COMMUNICATION) entry.lost = true; // late only because the clock was set back
       return;
     }
     this.#account.drop('store_full');

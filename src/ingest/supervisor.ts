@@ -78,12 +78,14 @@ export class Supervisor {
   /** A door without a driver, for readings that come over REST. */
   openDoor(source: string, tenant: string): Door {
     const { pipeline, isTenant, clockTrusted } = this.#options;
-    return new Door({ pipeline, account: this.account(source), source, tenant, isTenant, clockTrusted });
+    return new Door({ pipeline, account: this.account(source, tenant), source, tenant, isTenant, clockTrusted });
   }
 
-  account(source: string): Account {
-    const known = this.#accounts.get(source) ?? new Account();
-    this.#accounts.set(source, known);
+  /** The books of a source; those of REST are kept for each tenant apart. */
+  account(source: string, tenant: string): Account {
+    const key = `${source}\0${tenant}`;
+    const known = this.#accounts.get(key) ?? new Account();
+    this.#accounts.set(key, known);
     return known;
   }
 
@@ -100,7 +102,7 @@ export class Supervisor {
       spec,
       endpoint: drivers.endpoint(spec),
       createdMs,
-      account: this.account(spec.id),
+      account: this.account(spec.id, spec.tenant),
       clock,
       log,
       random,

@@ -186,6 +186,7 @@ describe('the box', () => {
     api.services.addSource({ id: 'ds-foreign', tenant: 'northwind' });
     api.services.fault = 'disk_full';
     const { data } = (await api.get('/v1/status')).body;
+    expect(data.rest.ledger).toMatchObject({ received: 3, committed: 2, in_flight: 1 });
     expect(data.sources).toEqual([
       expect.objectContaining({
         id: 'ds-press',

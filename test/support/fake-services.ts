@@ -16,7 +16,7 @@ import {
 } from '../../src/core/tag.ts';
 import { parseTime, type UnixMs } from '../../src/core/time.ts';
 import { TWIN_TYPES } from '../../src/core/twin-type.ts';
-import type { SourceView } from '../../src/ingest/source-state.ts';
+import type { LedgerCounts, SourceView } from '../../src/ingest/source-state.ts';
 import type { StoredToken } from '../../src/store/records.ts';
 import type { AggregateQuery, Columns, SeriesQuery, TelemetryReads } from '../../src/store/telemetry.ts';
 import type { Binding, LiveReading, Sensor, Twin } from '../../src/twin/twin.ts';
@@ -49,6 +49,16 @@ export interface SampleSpec {
 
 export class FakeServices implements ApiServices {
   nowMs: UnixMs;
+  readonly doorCounts: LedgerCounts = {
+    received: 3,
+    committed: 2,
+    deadbanded: 0,
+    deduplicated: 0,
+    rejected: {},
+    dropped: {},
+    inFlight: 1,
+    clockAhead: 0,
+  };
   /** Set by tests. */
   hasRoom = true;
   fault: ErrorCode | null = null;
@@ -223,6 +233,7 @@ export class FakeServices implements ApiServices {
     return known.length > 0 ? (Math.max(...known) as UnixMs) : null;
   };
 
+  readonly doorLedger = (): LedgerCounts => this.doorCounts;
   readonly door = (tenant: string): Emit => {
     const push = (series: SeriesId, timeMs: UnixMs | undefined, value: Scalar | null, status: StatusCode): void => {
       this.samples.push({ series, timeMs: timeMs ?? this.nowMs, value, status });

@@ -41,7 +41,7 @@ export const configSchema = z
         'must be unique at the broker and must not change, or the session with its waiting messages is lost; made from the box and the source when absent',
       ),
     username: z.string().max(1024).optional().describe('name that the broker knows the box by'),
-    password: z.string().max(4096).optional().describe('goes with username; best as ${cred:…} or ${file:…}'),
+    password: z.string().max(4096).optional().describe('goes with username; best as a reference to a credential or a file'),
     qos: z
       .literal([0, 1], { error: 'must be 0 or 1; QoS 1 already loses nothing, and a repeated message with a timestamp is stored once' })
       .default(1)

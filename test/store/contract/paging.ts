@@ -42,6 +42,8 @@ export function pagingContract(rig: Rig): void {
           if (skipped.next === null) return;
           const rest = await engine.raw({ ...query, limit: 1_000, cursor: skipped.next });
           expect(rowsOf(rest.columns)).toEqual(expected.slice(skip + limit));
+          const both = await engine.raw({ ...query, limit: 1_000, cursor: skipped.next, skip: 2 });
+          expect(rowsOf(both.columns)).toEqual(expected.slice(skip + limit + 2));
         }),
         { numRuns: 40 },
       );

@@ -104,7 +104,7 @@ export function rawContract(rig: Rig): void {
       await fc.assert(
         fc.asyncProperty(
           steps(someTimes),
-          fc.uniqueArray(fc.nat(6), { minLength: 1, size: 'max' }),
+          fc.uniqueArray(fc.nat(6), { minLength: 1, maxLength: 7, size: 'max' }),
           someTimes,
           fc.nat(14),
           async (history, chosen, from, length) => {
