@@ -23,7 +23,7 @@ describe('every source file', () => {
 
   it('is named in kebab-case and is no barrel', () => {
     expect(
-      offenders((_, file) => !/^([a-z0-9]+(-[a-z0-9]+)*\/)*[a-z0-9]+(-[a-z0-9]+)*\.ts$/.test(file) || file.endsWith('index.ts')),
+      offenders((_, file) => !/^([a-z0-9]+(-[a-z0-9]+)*\/)*[a-z0-9]+(-[a-z0-9]+)*\.ts$/.test(file) || /(^|\/)index\.ts$/.test(file)),
     ).toEqual([]);
   });
 

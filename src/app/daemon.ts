@@ -77,7 +77,7 @@ async function build(config: LoadedConfig, log: Log, undo: (() => Promise<void> 
   });
   const recovered = await store.start();
   undo.push(() => store.stop());
-  const clock = new WallClock({ machine: systemClock, floorMs: Math.max(recovered.newestMs ?? 0, buildMs()) as UnixMs });
+  const clock = new WallClock({ machine: systemClock, builtMs: buildMs(), newestMs: recovered.newestMs });
   const packSources = new Set(config.sources.filter((source) => source.profile !== undefined).map((source) => source.id));
   const live = new LiveValues();
   const twins = new TwinRegistry({

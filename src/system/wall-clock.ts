@@ -9,8 +9,10 @@ const RECHECK_MS = 10_000;
 
 export interface WallClockOptions {
   readonly machine: Clock;
-  /** The newest moment that surely lies behind: the newest stored sample, the build. */
-  readonly floorMs: UnixMs;
+  /** When this was built: a machine that shows less has not been set. */
+  readonly builtMs: UnixMs;
+  /** Newest stored sample: the best guess of the present while the machine has not been set. */
+  readonly newestMs: UnixMs | null;
   /** False while a time service runs that has not set the clock yet. */
   readonly isSynchronized?: () => boolean;
 }
@@ -28,14 +30,15 @@ export class WallClock implements Clock {
   }
 
   now(): UnixMs {
-    const { machine, floorMs } = this.#options;
-    return Math.max(machine.now(), floorMs) as UnixMs;
+    const { machine, builtMs, newestMs } = this.#options;
+    const nowMs = machine.now();
+    return this.trusted ? nowMs : (Math.max(nowMs, builtMs, newestMs ?? 0) as UnixMs);
   }
 
   /** False while times that look too far ahead may just as well mean that we are behind. */
   get trusted(): boolean {
-    const { machine, floorMs } = this.#options;
-    if (machine.now() < floorMs) return false;
+    const { machine, builtMs } = this.#options;
+    if (machine.now() < builtMs) return false;
     if (!this.#synchronized && machine.monotonicMs() >= this.#recheckMs) {
       this.#recheckMs = machine.monotonicMs() + RECHECK_MS;
       this.#synchronized = this.#isSynchronized();

@@ -226,7 +226,7 @@ describe('a door without a driver', () => {
     const series = door.series({ asset: 'pump', tag: 'n' });
     if (series !== undefined) door.number(series, undefined, 1, GOOD);
     expect(b.stored('api')).toHaveLength(1);
-    expect(p.supervisor.account('api').counts()).toMatchObject({ received: 1, committed: 1 });
+    expect(p.supervisor.account('api', 'default').counts()).toMatchObject({ received: 1, committed: 1 });
     expect(p.supervisor.list()).toEqual([]);
   });
 });
