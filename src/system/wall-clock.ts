@@ -21,18 +21,21 @@ export interface WallClockOptions {
 export class WallClock implements Clock {
   readonly #options: WallClockOptions;
   readonly #isSynchronized: () => boolean;
+  readonly #startMs: number;
   #synchronized = false;
   #recheckMs = Number.NEGATIVE_INFINITY;
 
   constructor(options: WallClockOptions) {
     this.#options = options;
+    this.#startMs = options.machine.monotonicMs();
     this.#isSynchronized = options.isSynchronized ?? timeServiceIsDone;
   }
 
   now(): UnixMs {
     const { machine, builtMs, newestMs } = this.#options;
     const nowMs = machine.now();
-    return this.trusted ? nowMs : (Math.max(nowMs, builtMs, newestMs ?? 0) as UnixMs);
+    const passedMs = machine.monotonicMs() - this.#startMs;
+    return this.trusted ? nowMs : (Math.max(nowMs, Math.floor(Math.max(builtMs, newestMs ?? 0) + passedMs)) as UnixMs);
   }
 
   /** False while times that look too far ahead may just as well mean that we are behind. */

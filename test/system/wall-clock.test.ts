@@ -19,8 +19,10 @@ describe('the clock of the box', () => {
   });
 
   it('goes on from the newest sample on a board that woke up in 1970, and is not trusted', () => {
-    const { clock } = box(0 as UnixMs, at('2026-11-22T11:00:00Z'));
+    const { clock, state } = box(0 as UnixMs, at('2026-11-22T11:00:00Z'));
     expect([clock.trusted, clock.now()]).toEqual([false, at('2026-11-22T11:00:00Z')]);
+    state.monotonicMs += 60_000;
+    expect(clock.now()).toBe(at('2026-11-22T11:01:00Z'));
     expect(box(0 as UnixMs, null).clock.now()).toBe(BUILT_MS);
   });
 
