@@ -1,3 +1,4 @@
+#!/usr/bin/env node
 /** The command line: `twinbox run`, `demo`, `check`, `token`. */
 import { Command, CommanderError } from 'commander';
 import { version } from './app/version.ts';

@@ -54,7 +54,8 @@ export class Wire {
     } catch (error) {
       socket.destroy();
       if (signal.aborted) throw error;
-      throw new GatewayError('not_connected', `cannot connect to ${endpoint}: ${reasonOf(error)}`, { cause: error });
+      const reason = reasonOf(isGatewayError(error, 'not_connected') ? (error.cause ?? error) : error);
+      throw new GatewayError('not_connected', `cannot connect to ${endpoint}: ${reason}`, { cause: error });
     }
   }
 
