@@ -11,6 +11,7 @@ import { Ring } from '../core/ring.ts';
 import type { UnixMs } from '../core/time.ts';
 import { DRIVERS } from '../drivers/registry.ts';
 import { Pipeline } from '../ingest/pipeline.ts';
+import type { SourceSpec } from '../ingest/source.ts';
 import { Supervisor } from '../ingest/supervisor.ts';
 import { TagTable } from '../ingest/tag-table.ts';
 import { StoreClient } from '../store/client.ts';
@@ -66,6 +67,32 @@ export async function startDaemon({ config, log }: DaemonOptions): Promise<Daemo
 }
 
 async function build(config: LoadedConfig, log: Log, undo: (() => Promise<void> | void)[]): Promise<Daemon> {
+  const house = await furnish(config, log, undo);
+  const { clock, store, supervisor, pipeline, twins } = house;
+  const running = new AbortController();
+  const parts = [pipeline.run(running.signal), twins.run(running.signal)];
+  undo.push(() => running.abort());
+  const configTokens = config.tokens.map(toStoredToken);
+  const services = apiServices({ ...house, log, version: version(), sources: config.sources, twinTypes: config.twinTypes, configTokens });
+  const listening = await listen({ ...config.listen, api: createApi(services), clock, log });
+  undo.push(() => listening.close(API_CLOSE_MS));
+  const adminTokenFile = configTokens.length > 0 ? undefined : await ensureAdminToken(store.records, config.dataDir, clock.now());
+  for (const spec of config.sources) supervisor.add(spec, await createdMs(store, spec.tenant, spec.id, clock.now()));
+  const [unlock] = undo;
+  let stopped: Promise<void> | undefined;
+  return {
+    url: `http://${listening.host.includes(':') ? `[${listening.host}]` : listening.host}:${listening.port}`,
+    adminTokenFile,
+    status: () => statusOf(supervisor, store),
+    stop: () => {
+      stopped ??= stopAll({ supervisor, running, parts, listening, store, log }).finally(unlock);
+      return stopped;
+    },
+  };
+}
+
+/** The parts that hold data, from the store upwards, with what the disk remembers; nothing runs yet but the store. */
+async function furnish(config: LoadedConfig, log: Log, undo: (() => Promise<void> | void)[]) {
   const ring = new Ring();
   const store = new StoreClient({
     dataDir: config.dataDir,
@@ -94,56 +121,30 @@ async function build(config: LoadedConfig, log: Log, undo: (() => Promise<void> 
   });
   await restore(recovered, tags, live, store);
   const pipeline = new Pipeline({ ring, tags, clock, committer: store, consumer: live });
+  const supervisor = new Supervisor({ ...supervision(config, clock), pipeline, log });
+  return { store, clock, live, twins, pipeline, supervisor };
+}
+
+/** What the supervisor takes from the configuration, the drivers and the clock. */
+function supervision(config: LoadedConfig, clock: WallClock) {
   const tenants = new Set(config.tenants.map((tenant) => tenant.id));
-  const supervisor = new Supervisor({
-    pipeline,
-    drivers: {
-      endpoint: (spec) => DRIVERS[spec.type].endpoint(spec.config),
-      load: (spec) => DRIVERS[spec.type].load(),
-    },
-    clock,
-    log,
-    random: Math.random,
-    isTenant: (tenant) => tenants.has(tenant),
-    clockTrusted: () => clock.trusted,
-    stateDir: (type) => join(config.dataDir, type),
-  });
-  const running = new AbortController();
-  const parts = [pipeline.run(running.signal), twins.run(running.signal)];
-  undo.push(() => running.abort());
-  const configTokens = config.tokens.map(toStoredToken);
-  const services = apiServices({
-    clock,
-    log,
-    version: version(),
-    store,
-    pipeline,
-    supervisor,
-    live,
-    twins,
-    sources: config.sources,
-    twinTypes: config.twinTypes,
-    configTokens,
-  });
-  const listening = await listen({ ...config.listen, api: createApi(services), clock, log });
-  undo.push(() => listening.close(API_CLOSE_MS));
-  const adminTokenFile = configTokens.length > 0 ? undefined : await ensureAdminToken(store.records, config.dataDir, clock.now());
-  for (const spec of config.sources) supervisor.add(spec, await createdMs(store, spec.tenant, spec.id, clock.now()));
-  let stopped: Promise<void> | undefined;
-  const stop = () => stopAll({ supervisor, running, parts, listening, store, log });
   return {
-    url: `http://${config.listen.host.includes(':') ? `[${listening.host}]` : listening.host}:${listening.port}`,
-    adminTokenFile,
-    status: () => {
-      const views = supervisor.list();
-      const up = views.filter(({ state }) => state === 'connected' || state === 'degraded').length;
-      return { sourcesUp: up, sources: views.length, tags: views.reduce((sum, view) => sum + view.tagCount, 0), store: store.health };
+    drivers: {
+      endpoint: (spec: SourceSpec) => DRIVERS[spec.type].endpoint(spec.config),
+      load: (spec: SourceSpec) => DRIVERS[spec.type].load(),
     },
-    stop: () => {
-      stopped ??= stop().finally(() => undo[0]?.());
-      return stopped;
-    },
+    clock,
+    random: Math.random,
+    isTenant: (tenant: string) => tenants.has(tenant),
+    clockTrusted: () => clock.trusted,
+    stateDir: (type: string) => join(config.dataDir, type),
   };
+}
+
+function statusOf(supervisor: Supervisor, store: StoreClient): DaemonStatus {
+  const views = supervisor.list();
+  const up = views.filter(({ state }) => state === 'connected' || state === 'degraded').length;
+  return { sourcesUp: up, sources: views.length, tags: views.reduce((sum, view) => sum + view.tagCount, 0), store: store.health };
 }
 
 interface Running {
