@@ -6,8 +6,8 @@ export default defineConfig({
     reporters: ['default', new PlainSummary()],
     include: ['test/**/*.test.ts'],
     exclude: ['test/interop/**', 'test/fault/**'],
-    testTimeout: 20_000,
-    hookTimeout: 30_000,
+    testTimeout: 60_000,
+    hookTimeout: 60_000,
     maxWorkers: 2,
   },
 });
