@@ -14,7 +14,7 @@ export interface Engine extends TelemetryReads {
   /** Makes everything written durable; returns the sequence below which all is. */
   sync(): Promise<Sequence>;
   setRetention(policy: RetentionPolicy): Promise<void>;
-  /** One bounded step of removing what is too old; true when there is more. */
+  /** One bounded step of removing what is too old, and of whatever else the engine does in the background; true when there is more. */
   expire(): Promise<boolean>;
   close(): Promise<void>;
 }

@@ -1,6 +1,19 @@
 /** Folds samples that come in time order into buckets: the arithmetic of every aggregate, the same for each engine. */
 import type { Aggregation } from './telemetry.ts';
 
+/** A bucket folded before. */
+export interface FoldCell {
+  readonly count: number;
+  readonly uncertain: number;
+  /** Samples with a number; the five below are of these, NaN when there are none. */
+  readonly numbers: number;
+  readonly min: number;
+  readonly max: number;
+  readonly sum: number;
+  readonly first: number;
+  readonly last: number;
+}
+
 /** One bucket being filled. Sums are compensated (Neumaier 1974), so that a month of 0.1 adds up. */
 export class Accumulator {
   count = 0;
@@ -21,11 +34,38 @@ export class Accumulator {
     if (this.#numbers === 0) this.#first = value;
     this.#numbers++;
     this.#last = value;
-    if (value < this.#min) this.#min = value;
-    if (value > this.#max) this.#max = value;
-    const sum = this.#sum + value;
-    this.#compensation += Math.abs(this.#sum) >= Math.abs(value) ? this.#sum - sum + value : value - sum + this.#sum;
-    this.#sum = sum;
+    this.#min = Math.min(this.#min, value); // −0 lies below 0, whichever came first
+    this.#max = Math.max(this.#max, value);
+    this.#addToSum(value);
+  }
+
+  /** Adds a whole bucket that lies behind all that was added before. */
+  addCell(cell: FoldCell): void {
+    this.count += cell.count;
+    this.uncertain += cell.uncertain;
+    if (cell.numbers === 0) return;
+    if (this.#numbers === 0) this.#first = cell.first;
+    this.#numbers += cell.numbers;
+    this.#last = cell.last;
+    this.#min = Math.min(this.#min, cell.min);
+    this.#max = Math.max(this.#max, cell.max);
+    this.#addToSum(cell.sum);
+  }
+
+  cell(): FoldCell {
+    const { count, uncertain } = this;
+    const some = this.#numbers > 0;
+    const number = (value: number) => (some ? value : Number.NaN);
+    return {
+      count,
+      uncertain,
+      numbers: this.#numbers,
+      min: number(this.#min),
+      max: number(this.#max),
+      sum: number(this.#total()),
+      first: this.#first,
+      last: this.#last,
+    };
   }
 
   /** NaN where there is no number to tell. */
@@ -46,6 +86,12 @@ export class Accumulator {
       case 'last':
         return this.#last;
     }
+  }
+
+  #addToSum(value: number): void {
+    const sum = this.#sum + value;
+    this.#compensation += Math.abs(this.#sum) >= Math.abs(value) ? this.#sum - sum + value : value - sum + this.#sum;
+    this.#sum = sum;
   }
 
   #total(): number {

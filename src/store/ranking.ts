@@ -6,8 +6,8 @@ import type { SeriesDef, SeriesId } from '../core/tag.ts';
 export class Ranking {
   /** By series id. */
   readonly rankOf = new Map<SeriesId, number>();
-  /** By rank: the lowest series id, and what ranks it. */
-  readonly tags: { readonly series: SeriesId; readonly key: string }[] = [];
+  /** By rank: the lowest series id, what ranks it, and all its series, ascending. */
+  readonly tags: { readonly series: SeriesId; readonly key: string; readonly members: readonly SeriesId[] }[] = [];
 
   constructor(series: readonly SeriesId[], definition: (id: SeriesId) => SeriesDef | undefined) {
     const groups = new Map<string, SeriesId[]>();
@@ -21,7 +21,7 @@ export class Ranking {
     }
     for (const [key, members] of [...groups].sort(([a], [b]) => (a < b ? -1 : 1))) {
       for (const member of members) this.rankOf.set(member, this.tags.length);
-      this.tags.push({ series: members[0] as SeriesId, key });
+      this.tags.push({ series: members[0] as SeriesId, key, members });
     }
   }
 

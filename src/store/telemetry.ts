@@ -79,7 +79,10 @@ export interface SeriesQuery {
   readonly range: TimeRange;
 }
 
-/** Samples in order of arrival, at least once: an overwritten sample appears again. */
+/**
+ * Samples in order of arrival, at least once: an overwritten sample appears again. Who is so far behind that an engine has put what is
+ * next in order for reading may get that sorted, series by series within a stretch of time; whoever applies it all has the same in the end.
+ */
 export interface ChangesPage {
   readonly columns: Columns;
   /** Where to go on; give it back even when the page was empty. */
@@ -104,6 +107,7 @@ export interface RecoveryReport {
 export interface StoreStats {
   readonly engine: string;
   readonly profile: string;
+  /** A sample that was overwritten late may count twice for a while. */
   readonly samples: number;
   readonly fileBytes: number;
   readonly oldestMs: UnixMs | null;

@@ -1,0 +1,262 @@
+/** `store.db`: series, sealed chunks, rollups, the switch table of day files. Synchronous SQLite, in the store worker. */
+import type { Sequence, SeriesDef, SeriesId } from '../../core/tag.ts';
+import { type Database, openDatabase, sqliteError } from '../sqlite/database.ts';
+import { type Migrations, migrate } from '../sqlite/migrations.ts';
+import type { StoredRun } from './blobs.ts';
+import { WINDOWS_PER_DAY } from './grid.ts';
+import { LatestTable } from './latest-table.ts';
+
+const CACHE_KIB = 4_096;
+/** A step of sweeping: about 5 ms. */
+const SWEEP_CHUNKS = 500;
+
+const MIGRATIONS: Migrations = [
+  `CREATE TABLE series (id INTEGER PRIMARY KEY, def TEXT NOT NULL) STRICT;
+   CREATE TABLE chunk (
+     id INTEGER PRIMARY KEY, window INTEGER NOT NULL, part INTEGER NOT NULL, series INTEGER NOT NULL,
+     times INTEGER NOT NULL, data BLOB NOT NULL, ties BLOB
+   ) STRICT;
+   CREATE UNIQUE INDEX chunk_place ON chunk (window, part, series);
+   CREATE TABLE times (id INTEGER PRIMARY KEY, data BLOB NOT NULL) STRICT;
+   CREATE TABLE part (
+     window INTEGER NOT NULL, part INTEGER NOT NULL, first_seq INTEGER NOT NULL, last_seq INTEGER NOT NULL, rows INTEGER NOT NULL,
+     oldest_ms INTEGER NOT NULL, PRIMARY KEY (window, part)
+   ) STRICT, WITHOUT ROWID;
+   CREATE TABLE day_rollup (day INTEGER NOT NULL, series INTEGER NOT NULL, data BLOB NOT NULL, PRIMARY KEY (day, series)) STRICT, WITHOUT ROWID;
+   CREATE TABLE day (
+     day INTEGER PRIMARY KEY, generation INTEGER NOT NULL, first_seq INTEGER NOT NULL, last_seq INTEGER NOT NULL, rows INTEGER NOT NULL,
+     oldest_ms INTEGER NOT NULL, bytes INTEGER NOT NULL
+   ) STRICT;
+   CREATE TABLE latest (
+     series INTEGER PRIMARY KEY, newest_ms INTEGER NOT NULL, newest ANY, status INTEGER NOT NULL,
+     usable_ms INTEGER, usable ANY, usable_status INTEGER
+   ) STRICT;
+   CREATE TABLE progress (
+     one INTEGER PRIMARY KEY CHECK (one = 1), next INTEGER NOT NULL, kept INTEGER NOT NULL, gone_ms INTEGER, gone_seq INTEGER NOT NULL
+   ) STRICT;
+   INSERT INTO progress VALUES (1, 0, 0, NULL, 0);`,
+];
+
+/**
+ * One sealed stretch of a window; the switch that makes its chunks count. Its samples came in between the two sequences,
+ * both included.
+ */
+export interface Part {
+  readonly window: number;
+  readonly part: number;
+  readonly firstSequence: Sequence;
+  readonly lastSequence: Sequence;
+  readonly rows: number;
+  /** Time of the oldest sample. */
+  readonly oldestMs: number;
+}
+
+/** Which part. */
+export type PartNumber = Pick<Part, 'window' | 'part'>;
+
+export interface Day extends Omit<Part, 'window' | 'part'> {
+  readonly day: number;
+  /** The file is `<day>-<generation>.db`. */
+  readonly generation: number;
+  readonly bytes: number;
+}
+
+/** How far the engine has come. */
+export interface Progress {
+  /** Sequence after the last sealed record. */
+  readonly next: Sequence;
+  /** The log is needed from here on. */
+  readonly kept: Sequence;
+  /** What was older than this and came in before the sequence was removed for its age. */
+  readonly gone: { readonly beforeMs: number; readonly sequence: Sequence };
+}
+
+export class Catalogue {
+  readonly database: Database;
+  readonly latest: LatestTable;
+  readonly #insertChunk;
+  readonly #insertTimes;
+  readonly #getChunk;
+  readonly #getTimes;
+  readonly #getDayRollup;
+  readonly #putDayRollup;
+  #nextTimes: number;
+
+  constructor(file: string) {
+    const database = openDatabase(file);
+    database.pragma('wal_autocheckpoint = 0'); // a checkpoint after each seal, not in the middle of a commit
+    database.pragma(`cache_size = -${CACHE_KIB}`);
+    migrate(database, MIGRATIONS, file);
+    this.database = database;
+    this.latest = new LatestTable(database);
+    this.#insertChunk = database.prepare('INSERT INTO chunk (window, part, series, times, data, ties) VALUES (?, ?, ?, ?, ?, ?)');
+    this.#insertTimes = database.prepare('INSERT INTO times VALUES (?, ?)');
+    this.#getChunk = database.prepare('SELECT times, data, ties FROM chunk WHERE window = ? AND part = ? AND series = ?');
+    this.#getTimes = database.prepare('SELECT data FROM times WHERE id = ?').pluck();
+    this.#getDayRollup = database.prepare('SELECT data FROM day_rollup WHERE day = ? AND series = ?').pluck();
+    this.#putDayRollup = database.prepare('INSERT OR REPLACE INTO day_rollup VALUES (?, ?, ?)');
+    this.#nextTimes = Number(database.prepare('SELECT coalesce(max(id), 0) + 1 FROM times').pluck().get());
+  }
+
+  /** All or nothing. Throws `store_failed` or `disk_full`. */
+  commit(doing: string, act: () => void): void {
+    try {
+      this.database.transaction(act)();
+    } catch (error) {
+      throw sqliteError(error, doing);
+    }
+  }
+
+  /** Moves what is committed from SQLite's own log into the file; never throws for a reader in the way. */
+  checkpoint(): void {
+    this.database.pragma('wal_checkpoint(PASSIVE)');
+  }
+
+  progress(): Progress {
+    const row = this.database.prepare('SELECT next, kept, gone_ms AS goneMs, gone_seq AS goneSequence FROM progress').get() as {
+      next: Sequence;
+      kept: Sequence;
+      goneMs: number | null;
+      goneSequence: Sequence;
+    };
+    const { next, kept, goneMs, goneSequence } = row;
+    return { next, kept, gone: { beforeMs: goneMs ?? Number.NEGATIVE_INFINITY, sequence: goneSequence } };
+  }
+
+  setSealed(next: Sequence, kept: Sequence): void {
+    this.database.prepare('UPDATE progress SET next = ?, kept = ?').run(next, kept);
+  }
+
+  setGone({ beforeMs, sequence }: Progress['gone']): void {
+    this.database.prepare('UPDATE progress SET gone_ms = ?, gone_seq = ?').run(beforeMs, sequence);
+  }
+
+  definitions(): { readonly id: SeriesId; readonly def: SeriesDef }[] {
+    const rows = this.database.prepare('SELECT id, def FROM series ORDER BY id').all() as { id: SeriesId; def: string }[];
+    return rows.map(({ id, def }) => ({ id, def: JSON.parse(def) as SeriesDef }));
+  }
+
+  putDefinition(id: SeriesId, def: SeriesDef): void {
+    this.database.prepare('INSERT INTO series VALUES (?, ?) ON CONFLICT DO UPDATE SET def = excluded.def').run(id, JSON.stringify(def));
+  }
+
+  parts(): Part[] {
+    return this.database
+      .prepare(
+        `SELECT window, part, first_seq AS firstSequence, last_seq AS lastSequence, rows, oldest_ms AS oldestMs
+         FROM part ORDER BY window, part`,
+      )
+      .all() as Part[];
+  }
+
+  putPart({ window, part, firstSequence, lastSequence, rows, oldestMs }: Part): void {
+    this.database.prepare('INSERT INTO part VALUES (?, ?, ?, ?, ?, ?)').run(window, part, firstSequence, lastSequence, rows, oldestMs);
+  }
+
+  /** Stores a block of times; returns its row. */
+  putTimes(data: Uint8Array): number {
+    const id = this.#nextTimes++;
+    this.#insertTimes.run(id, data);
+    return id;
+  }
+
+  putChunk({ window, part }: PartNumber, series: SeriesId, { times, data, ties }: StoredRun): void {
+    this.#insertChunk.run(window, part, series, times, data, ties);
+  }
+
+  chunk({ window, part }: PartNumber, series: SeriesId): StoredRun | undefined {
+    return this.#getChunk.get(window, part, series) as StoredRun | undefined;
+  }
+
+  /** Series that have a chunk in a part, ascending. */
+  seriesOf({ window, part }: PartNumber): SeriesId[] {
+    return this.database
+      .prepare('SELECT series FROM chunk WHERE window = ? AND part = ? ORDER BY series')
+      .pluck()
+      .all(window, part) as SeriesId[];
+  }
+
+  times(id: number): Uint8Array | undefined {
+    return this.#getTimes.get(id) as Uint8Array | undefined;
+  }
+
+  /** Number of a window's next part: behind all that ever had chunks, garbage included. */
+  nextPart(window: number): number {
+    const used = 'SELECT part FROM chunk WHERE window = :window UNION ALL SELECT part FROM part WHERE window = :window';
+    return Number(this.database.prepare(`SELECT coalesce(max(part), -1) + 1 FROM (${used})`).pluck().get({ window }));
+  }
+
+  /** Series that have a chunk in windows [first, end), ascending. */
+  seriesIn(firstWindow: number, endWindow: number): SeriesId[] {
+    return this.database
+      .prepare('SELECT DISTINCT series FROM chunk JOIN part USING (window, part) WHERE window >= ? AND window < ? ORDER BY series')
+      .pluck()
+      .all(firstWindow, endWindow) as SeriesId[];
+  }
+
+  /** Removes some chunks of windows [first, end) that no part counts, with their times; true when there may be more. */
+  sweep(firstWindow: number, endWindow: number): boolean {
+    const ids = this.database
+      .prepare(
+        `SELECT id FROM chunk LEFT JOIN part USING (window, part)
+         WHERE window >= ? AND window < ? AND part.rows IS NULL ORDER BY window, part LIMIT ${SWEEP_CHUNKS}`,
+      )
+      .pluck()
+      .all(firstWindow, endWindow) as number[];
+    if (ids.length === 0) return false;
+    this.commit('sweeping chunks', () => {
+      const list = JSON.stringify(ids);
+      const times = this.database
+        .prepare('SELECT DISTINCT times FROM chunk WHERE id IN (SELECT value FROM json_each(?))')
+        .pluck()
+        .all(list);
+      this.database.prepare('DELETE FROM chunk WHERE id IN (SELECT value FROM json_each(?))').run(list);
+      const rest = 'SELECT value FROM json_each(?) WHERE value NOT IN (SELECT times FROM chunk WHERE window >= ? AND window < ?)';
+      this.database.prepare(`DELETE FROM times WHERE id IN (${rest})`).run(JSON.stringify(times), firstWindow, endWindow);
+    });
+    return ids.length === SWEEP_CHUNKS;
+  }
+
+  dayRollup(day: number, series: SeriesId): Uint8Array | undefined {
+    return this.#getDayRollup.get(day, series) as Uint8Array | undefined;
+  }
+
+  putDayRollup(day: number, series: SeriesId, data: Uint8Array): void {
+    this.#putDayRollup.run(day, series, data);
+  }
+
+  days(): Day[] {
+    return this.database
+      .prepare(
+        `SELECT day, generation, first_seq AS firstSequence, last_seq AS lastSequence, rows, oldest_ms AS oldestMs, bytes
+         FROM day ORDER BY day`,
+      )
+      .all() as Day[];
+  }
+
+  putDay({ day, generation, firstSequence, lastSequence, rows, oldestMs, bytes }: Day): void {
+    this.database
+      .prepare('INSERT OR REPLACE INTO day VALUES (?, ?, ?, ?, ?, ?, ?)')
+      .run(day, generation, firstSequence, lastSequence, rows, oldestMs, bytes);
+  }
+
+  /** With its rollups. */
+  removeDay(day: number): void {
+    this.database.prepare('DELETE FROM day WHERE day = ?').run(day);
+    this.database.prepare('DELETE FROM day_rollup WHERE day = ?').run(day);
+  }
+
+  /** Forgets the parts of a day; their chunks are then garbage, for `sweep`. */
+  removeParts(day: number): void {
+    const [first, end] = [day * WINDOWS_PER_DAY, (day + 1) * WINDOWS_PER_DAY];
+    this.database.prepare('DELETE FROM part WHERE window >= ? AND window < ?').run(first, end);
+  }
+
+  bytes(): number {
+    return Number(this.database.pragma('page_count', { simple: true })) * Number(this.database.pragma('page_size', { simple: true }));
+  }
+
+  close(): void {
+    this.database.close();
+  }
+}

@@ -1,0 +1,242 @@
+/**
+ * The engine: write-ahead log → heads in memory → chunks of a quarter of an hour in `store.db` → immutable day files.
+ * One thread; every step of the background work is short.
+ */
+import { mkdirSync } from 'node:fs';
+import { join } from 'node:path';
+import type { Clock } from '../../core/clock.ts';
+import type { Ring } from '../../core/ring.ts';
+import type { Sequence, SeriesDef, SeriesId } from '../../core/tag.ts';
+import type { UnixMs } from '../../core/time.ts';
+import type { Engine } from '../engine.ts';
+import type {
+  AggregateColumns,
+  AggregateQuery,
+  ChangesPage,
+  Columns,
+  Gap,
+  RawPage,
+  RawQuery,
+  RecoveryReport,
+  RetentionPolicy,
+  SeriesQuery,
+  StoreStats,
+} from '../telemetry.ts';
+import { Blobs } from './blobs.ts';
+import { Catalogue } from './catalogue.ts';
+import { Changes } from './changes.ts';
+import { DayFiles } from './day-files.ts';
+import { windowOf } from './grid.ts';
+import { LatestSamples } from './latest.ts';
+import { Maintenance } from './maintenance.ts';
+import { OpenWindows } from './open-windows.ts';
+import { PartIndex } from './part-index.ts';
+import { Query } from './query.ts';
+import { sealedTo } from './reader.ts';
+import { DayRollups } from './rollup.ts';
+import { sampleVisitor } from './sample-visitor.ts';
+import { Siblings } from './siblings.ts';
+import type { Wal } from './wal/log.ts';
+import { DEFAULT_SEGMENT_BYTES, openWal, type WalOptions } from './wal/open-wal.ts';
+
+/** Samples in memory that are not sealed; beyond, nothing more is taken until sealing works again: about 400 MB. */
+const MAX_UNSEALED_ROWS = 16_000_000;
+
+export interface ColumnarOptions {
+  readonly dir: string;
+  readonly clock: Clock;
+  /** Hears of damage: what is damaged, and how. */
+  readonly report: (what: string, error: unknown) => void;
+  /** Of the write-ahead log, where its own defaults do not fit. */
+  readonly log?: Omit<WalOptions, 'dir'>;
+}
+
+/** Visits records to find where the next one starts. */
+const NOBODY = sampleVisitor(
+  () => {},
+  () => {},
+);
+
+interface Opened {
+  readonly catalogue: Catalogue;
+  readonly wal: Wal;
+  readonly query: Query;
+  readonly changes: Changes;
+  readonly maintenance: Maintenance;
+}
+
+export class ColumnarEngine implements Engine {
+  readonly #options: ColumnarOptions;
+  readonly #definitions = new Map<SeriesId, SeriesDef>();
+  readonly #siblings = new Siblings();
+  readonly #open = new OpenWindows();
+  readonly #latest = new LatestSamples();
+  #next = 0 as Sequence;
+  /** Number of the last sample that belongs to a tag of several series. */
+  #arrival = 0;
+  #state: Opened | undefined;
+  #newestMs = Number.NEGATIVE_INFINITY;
+  #retention: RetentionPolicy = {};
+
+  constructor(options: ColumnarOptions) {
+    this.#options = options;
+  }
+
+  async open(): Promise<RecoveryReport> {
+    const { dir, clock, report, log = {} } = this.#options;
+    mkdirSync(dir, { recursive: true });
+    const catalogue = new Catalogue(join(dir, 'store.db'));
+    for (const { id, def } of catalogue.definitions()) this.#define(id, def);
+    const definition = (series: SeriesId) => this.#definitions.get(series);
+    const blobs = new Blobs(definition, report);
+    const days = new DayFiles(dir, catalogue.days(), blobs, report);
+    days.sweep();
+    this.#latest.restore(catalogue.latest.rows(), definition);
+    const { wal, setAside, replay } = openWal({ ...log, dir });
+    for (const path of setAside) report(path, new Error('it cannot be a segment of the log and was set aside'));
+    const maintenance = new Maintenance({
+      catalogue,
+      blobs,
+      parts: new PartIndex(catalogue.parts()),
+      days,
+      open: this.#open,
+      latest: this.#latest,
+      definitions: this.#definitions,
+      siblings: this.#siblings,
+      wal,
+      segmentBytes: log.segmentBytes ?? DEFAULT_SEGMENT_BYTES,
+      clock,
+    });
+    const { layout, progress } = maintenance;
+    const { lost } = replay(this.#replayer(maintenance), progress.kept);
+    for (const range of lost) report(`the log in ${range.segment}: samples are lost`, range);
+    this.#next = Math.max(progress.next, wal.next) as Sequence;
+    this.#newestMs = this.#latest.newestMs();
+    const query = new Query(layout, new DayRollups(catalogue, report), definition);
+    const changes = new Changes(layout, wal, () => maintenance.progress);
+    this.#state = { catalogue, wal, query, changes, maintenance };
+    const catalogued = [...this.#definitions].map(([id, def]) => ({ id, def }));
+    const highest = catalogued.reduce((max, { id }) => Math.max(max, id), 0);
+    return { next: this.#next, nextSeriesId: (highest + 1) as SeriesId, catalogue: catalogued, newestMs: this.#edge() };
+  }
+
+  async write(ring: Ring, from: Sequence, to: Sequence): Promise<Sequence> {
+    const { wal, maintenance } = this.#opened();
+    const start = from < this.#next ? ring.visit(from, Math.min(this.#next, to) as Sequence, NOBODY) : from; // known already
+    if (start >= to) return start;
+    if (maintenance.unsealedRows > MAX_UNSEALED_ROWS) throw maintenance.refusal();
+    if (this.#next === 0 && start > 0) maintenance.startAt(start);
+    const end = wal.append(ring, start, to);
+    const visitor = sampleVisitor(
+      (series, timeMs, number, wide, status) => this.#take(series, timeMs, number, wide, status, start),
+      (series, def) => {
+        this.#define(series, def);
+        maintenance.defined(series);
+      },
+    );
+    ring.visit(start, end, visitor);
+    this.#next = end;
+    return end;
+  }
+
+  async sync(): Promise<Sequence> {
+    this.#opened().wal.sync();
+    return this.#next;
+  }
+
+  async latest(series: readonly SeriesId[], which: 'newest' | 'usable'): Promise<Columns> {
+    const { query } = this.#opened();
+    return this.#latest.columns(series, which, (id) => query.newestUsable(id));
+  }
+
+  async raw(query: RawQuery): Promise<RawPage> {
+    return this.#opened().query.raw(query);
+  }
+
+  async aggregate(query: AggregateQuery): Promise<AggregateColumns> {
+    return this.#opened().query.aggregate(query);
+  }
+
+  async gaps(query: SeriesQuery & { readonly limit: number }): Promise<readonly Gap[]> {
+    return this.#opened().query.gaps(query);
+  }
+
+  async count(query: SeriesQuery & { readonly atMost: number }): Promise<number> {
+    return this.#opened().query.count(query);
+  }
+
+  async changes(cursor: string | null, limit: number): Promise<ChangesPage> {
+    return this.#opened().changes.page(cursor, limit);
+  }
+
+  async stats(): Promise<StoreStats> {
+    const { maintenance } = this.#opened();
+    return { engine: 'columnar', profile: 'balanced', ...maintenance.sizes(), newestMs: this.#edge() };
+  }
+
+  async setRetention(policy: RetentionPolicy): Promise<void> {
+    this.#retention = policy;
+  }
+
+  async expire(): Promise<boolean> {
+    return this.#opened().maintenance.step(this.#retention, this.#newestMs);
+  }
+
+  async close(): Promise<void> {
+    const state = this.#state;
+    if (!state) return;
+    this.#state = undefined;
+    try {
+      state.maintenance.close();
+      state.wal.close();
+    } finally {
+      state.catalogue.close();
+    }
+  }
+
+  #opened(): Opened {
+    if (!this.#state) throw new Error('the engine is not open');
+    return this.#state;
+  }
+
+  #edge(): UnixMs | null {
+    return Number.isFinite(this.#newestMs) ? (this.#newestMs as UnixMs) : null;
+  }
+
+  #define(series: SeriesId, def: SeriesDef): void {
+    this.#definitions.set(series, def);
+    this.#siblings.define(series, def);
+  }
+
+  /** Takes a sample into memory. `batch` is the first sequence of the write or the frame that it belongs to. */
+  #take(series: SeriesId, timeMs: number, number: number, wide: string | bigint | undefined, status: number, batch: Sequence): void {
+    const arrival = this.#siblings.isShared(series) ? ++this.#arrival : 0;
+    this.#open.headFor(series, timeMs, batch).push(timeMs, number, wide, status, arrival);
+    this.#latest.put(series, timeMs, number, wide, status);
+    if (timeMs > this.#newestMs) this.#newestMs = timeMs;
+  }
+
+  /** Takes the log's records into memory, but what is sealed already only as the newest of its series. */
+  #replayer(maintenance: Maintenance) {
+    const { layout } = maintenance;
+    const { gone } = maintenance.progress;
+    let first = 0 as Sequence;
+    let end = 0 as Sequence;
+    const visitor = sampleVisitor(
+      (series, timeMs, number, wide, status) => {
+        if (end <= gone.sequence && timeMs < gone.beforeMs) return;
+        if (end > sealedTo(layout, windowOf(timeMs))) this.#take(series, timeMs, number, wide, status, first);
+        else this.#latest.put(series, timeMs, number, wide, status);
+      },
+      (series, def) => {
+        this.#define(series, def);
+        maintenance.defined(series);
+      },
+    );
+    const frame = (from: Sequence, to: Sequence) => {
+      first = from;
+      end = to;
+    };
+    return { ...visitor, frame };
+  }
+}

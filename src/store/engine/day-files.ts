@@ -1,0 +1,153 @@
+/** The day files of a store: which days have one, the open handles, and their blocks as runs. */
+import { mkdirSync, readdirSync, rmSync } from 'node:fs';
+import { join } from 'node:path';
+import Database from 'better-sqlite3';
+import type { SeriesId } from '../../core/tag.ts';
+import type { Blobs } from './blobs.ts';
+import type { Day } from './catalogue.ts';
+import { DayFile, dayFileName } from './day-file.ts';
+import type { Run } from './run.ts';
+
+const { SqliteError } = Database;
+/** Open handles; a month's read stays below a descriptor limit of 1,024 by far. */
+const MAX_OPEN = 32;
+
+export class DayFiles {
+  readonly #dataDir: string;
+  readonly #blobs: Blobs;
+  readonly #onDamage: (file: string, error: unknown) => void;
+  readonly #days = new Map<number, Day>();
+  /** Least recently used first. */
+  readonly #open = new Map<number, DayFile>();
+  readonly #unreadable = new Set<number>();
+  /** Days with pages that cannot be read: the rest can. */
+  readonly #damaged = new Set<number>();
+
+  constructor(dataDir: string, days: readonly Day[], blobs: Blobs, onDamage: (file: string, error: unknown) => void) {
+    this.#dataDir = dataDir;
+    this.#blobs = blobs;
+    this.#onDamage = onDamage;
+    for (const day of days) this.#days.set(day.day, day);
+    mkdirSync(join(dataDir, 'day'), { recursive: true });
+  }
+
+  has(day: number): boolean {
+    return this.#days.has(day);
+  }
+
+  get(day: number): Day | undefined {
+    return this.#days.get(day);
+  }
+
+  days(): IterableIterator<number> {
+    return this.#days.keys();
+  }
+
+  all(): readonly Day[] {
+    return [...this.#days.values()].sort((a, b) => a.day - b.day);
+  }
+
+  fileOf(day: Pick<Day, 'day' | 'generation'>): string {
+    return dayFileName(this.#dataDir, day.day, day.generation);
+  }
+
+  /** A block as a run; undefined when the series has none, or it cannot be read (which is reported). */
+  run(day: number, series: SeriesId, block: number): Run | undefined {
+    return this.#read(day, (file) => {
+      const stored = file.block(series, block);
+      return stored && this.#blobs.run(series, stored, (id) => file.times(id), day);
+    });
+  }
+
+  /** False when its file cannot be opened, or some of it could not be read so far; both are reported. */
+  isReadable(day: number): boolean {
+    return this.#file(day) !== undefined && !this.#damaged.has(day);
+  }
+
+  /** Series that have samples in its file, ascending. */
+  seriesOf(day: number): SeriesId[] {
+    return this.#read(day, (file) => file.series()) ?? [];
+  }
+
+  /** A file that the catalogue has just switched to; the handle of an older generation is closed. */
+  put(day: Day): void {
+    this.#forget(day.day);
+    this.#days.set(day.day, day);
+  }
+
+  /** Removes the file of a generation that a newer one has replaced. */
+  discard(day: Day): void {
+    rmSync(this.fileOf(day), { force: true });
+  }
+
+  /** Closes and removes a day. */
+  drop(day: number): void {
+    const known = this.#days.get(day);
+    this.#forget(day);
+    this.#days.delete(day);
+    if (known) rmSync(this.fileOf(known), { force: true });
+  }
+
+  /** Removes what a crash between rename and switch has left. */
+  sweep(): void {
+    const known = new Set([...this.#days.values()].map((day) => `${day.day}-${day.generation}.db`));
+    const folder = join(this.#dataDir, 'day');
+    for (const file of readdirSync(folder)) if (!known.has(file)) rmSync(join(folder, file), { force: true });
+  }
+
+  close(): void {
+    for (const file of this.#open.values()) file.close();
+    this.#open.clear();
+  }
+
+  #read<Result>(day: number, act: (file: DayFile) => Result): Result | undefined {
+    const file = this.#file(day);
+    if (!file) return undefined;
+    try {
+      return act(file);
+    } catch (error) {
+      if (!(error instanceof SqliteError)) throw error;
+      const known = this.#days.get(day);
+      if (known && !this.#damaged.has(day)) this.#onDamage(this.fileOf(known), error);
+      this.#damaged.add(day);
+      return undefined;
+    }
+  }
+
+  #file(day: number): DayFile | undefined {
+    const known = this.#days.get(day);
+    if (!known || this.#unreadable.has(day)) return undefined;
+    const open = this.#open.get(day);
+    if (open) {
+      this.#open.delete(day); // the most recently used goes to the end
+      this.#open.set(day, open);
+      return open;
+    }
+    try {
+      const file = new DayFile(this.fileOf(known));
+      this.#open.set(day, file);
+      this.#closeSurplus();
+      return file;
+    } catch (error) {
+      this.#unreadable.add(day);
+      this.#onDamage(this.fileOf(known), error);
+      return undefined;
+    }
+  }
+
+  #closeSurplus(): void {
+    for (const [day, file] of this.#open) {
+      if (this.#open.size <= MAX_OPEN) return;
+      file.close();
+      this.#open.delete(day);
+    }
+  }
+
+  #forget(day: number): void {
+    this.#open.get(day)?.close();
+    this.#open.delete(day);
+    this.#unreadable.delete(day);
+    this.#damaged.delete(day);
+    this.#blobs.forget(day);
+  }
+}

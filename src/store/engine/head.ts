@@ -1,0 +1,84 @@
+/** The samples of one series in one window that are not sealed yet, in order of arrival. */
+import type { Run } from './run.ts';
+
+const FIRST_CAPACITY = 16;
+
+export class Head {
+  #timeMs = new Float64Array(FIRST_CAPACITY);
+  #numbers = new Float64Array(FIRST_CAPACITY);
+  #status: Uint32Array | undefined;
+  #wide: (string | bigint | undefined)[] | undefined;
+  #order: Float64Array | undefined;
+  #count = 0;
+  /** True while times only ever rose. */
+  #isSorted = true;
+  /** The last sorted copy, until the next sample. */
+  #copy: Run | undefined;
+
+  /** `arrival` is 0 for a series that is alone in its tag, else it rises with every sample of the engine. */
+  push(timeMs: number, number: number, wide: string | bigint | undefined, status: number, arrival: number): void {
+    const at = this.#count;
+    if (at === this.#timeMs.length) this.#grow();
+    if (at > 0 && timeMs <= (this.#timeMs[at - 1] as number)) this.#isSorted = false;
+    this.#copy = undefined;
+    this.#timeMs[at] = timeMs;
+    this.#numbers[at] = number;
+    if (status !== 0) this.#status ??= new Uint32Array(this.#timeMs.length);
+    if (this.#status) this.#status[at] = status;
+    if (wide !== undefined) this.#wide ??= new Array<string | bigint | undefined>(at).fill(undefined);
+    if (this.#wide) this.#wide[at] = wide;
+    if (arrival !== 0) this.#order ??= new Float64Array(this.#timeMs.length); // earlier ones came before any sibling was known
+    if (this.#order) this.#order[at] = arrival;
+    this.#count = at + 1;
+  }
+
+  /** Sorted, the later arrival winning at equal time. A view while samples came in order: valid until the next push. */
+  run(): Run {
+    if (!this.#isSorted) {
+      this.#copy ??= this.#sortedCopy();
+      return this.#copy;
+    }
+    return {
+      count: this.#count,
+      timeMs: this.#timeMs,
+      numbers: this.#numbers,
+      ...(this.#status ? { status: this.#status } : {}),
+      ...(this.#wide ? { wide: this.#wide } : {}),
+      ...(this.#order ? { order: this.#order } : {}),
+    };
+  }
+
+  #sortedCopy(): Run {
+    const order = Array.from({ length: this.#count }, (_, index) => index);
+    order.sort((a, b) => (this.#timeMs[a] as number) - (this.#timeMs[b] as number) || a - b);
+    const kept = order.filter((index, at) => at + 1 === order.length || this.#timeMs[order[at + 1] as number] !== this.#timeMs[index]);
+    const pick = <Column extends Float64Array | Uint32Array>(column: Column, into: Column) => {
+      for (let at = 0; at < kept.length; at++) into[at] = column[kept[at] as number] as number;
+      return into;
+    };
+    return {
+      count: kept.length,
+      timeMs: pick(this.#timeMs, new Float64Array(kept.length)),
+      numbers: pick(this.#numbers, new Float64Array(kept.length)),
+      ...(this.#status ? { status: pick(this.#status, new Uint32Array(kept.length)) } : {}),
+      ...(this.#wide ? { wide: kept.map((index) => this.#wide?.[index]) } : {}),
+      ...(this.#order ? { order: pick(this.#order, new Float64Array(kept.length)) } : {}),
+    };
+  }
+
+  #grow(): void {
+    const capacity = this.#timeMs.length * 2;
+    const grown = (column: Float64Array) => {
+      const larger = new Float64Array(capacity);
+      larger.set(column);
+      return larger;
+    };
+    this.#timeMs = grown(this.#timeMs);
+    this.#numbers = grown(this.#numbers);
+    if (this.#order) this.#order = grown(this.#order);
+    if (!this.#status) return;
+    const status = new Uint32Array(capacity);
+    status.set(this.#status);
+    this.#status = status;
+  }
+}

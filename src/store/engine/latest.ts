@@ -1,0 +1,131 @@
+/** The newest sample of every series and the newest usable one, in memory; answers `latest` without a look at the disk. */
+import { isBad } from '../../core/status.ts';
+import type { SeriesDef, SeriesId } from '../../core/tag.ts';
+import { ColumnsBuilder } from '../columns.ts';
+import type { Columns } from '../telemetry.ts';
+import type { LatestRow } from './latest-table.ts';
+
+export interface Sample {
+  timeMs: number;
+  number: number;
+  wide: string | bigint | undefined;
+  status: number;
+}
+
+interface Pair {
+  readonly newest: Sample;
+  usable: Sample | undefined;
+  /** True when `usable` was overwritten by one that is not: which is the newest now, must be looked up. */
+  isUsableUnknown: boolean;
+}
+
+export function isUsable({ status, wide, number }: Sample): boolean {
+  return !isBad(status) && (wide !== undefined || !Number.isNaN(number));
+}
+
+export class LatestSamples {
+  readonly #bySeries: (Pair | undefined)[] = [];
+  /** Changed since they were last saved. */
+  readonly #changed = new Set<SeriesId>();
+
+  /** At equal time the later arrival wins. */
+  put(series: SeriesId, timeMs: number, number: number, wide: string | bigint | undefined, status: number): void {
+    let pair = this.#bySeries[series];
+    if (!pair) {
+      const newest = { timeMs: Number.NEGATIVE_INFINITY, number: Number.NaN, wide: undefined, status: 0 };
+      pair = { newest, usable: undefined, isUsableUnknown: false };
+      this.#bySeries[series] = pair;
+    }
+    if (timeMs < (pair.usable?.timeMs ?? Number.NEGATIVE_INFINITY)) return; // the newest is no older than the newest usable one
+    this.#changed.add(series);
+    if (timeMs >= pair.newest.timeMs) assign(pair.newest, timeMs, number, wide, status);
+    if (!isBad(status) && (wide !== undefined || !Number.isNaN(number))) {
+      if (pair.usable) assign(pair.usable, timeMs, number, wide, status);
+      else if (!pair.isUsableUnknown) pair.usable = { timeMs, number, wide, status };
+    } else if (timeMs === pair.usable?.timeMs) {
+      pair.usable = undefined;
+      pair.isUsableUnknown = true;
+    }
+  }
+
+  /** `find` looks up the newest usable sample of a series where memory does not know it. */
+  columns(series: readonly SeriesId[], which: 'newest' | 'usable', find: (series: SeriesId) => Sample | undefined): Columns {
+    const columns = new ColumnsBuilder();
+    for (const id of series) {
+      const pair = this.#bySeries[id];
+      if (pair?.isUsableUnknown && which === 'usable') {
+        pair.usable = find(id);
+        pair.isUsableUnknown = false;
+        this.#changed.add(id);
+      }
+      const sample = pair?.[which];
+      if (sample) columns.add(id, sample.timeMs, sample.wide ?? sample.number, sample.status);
+    }
+    return columns.build();
+  }
+
+  /** Time of the newest sample of all; −Infinity when there is none. */
+  newestMs(): number {
+    return this.#bySeries.reduce((newest, pair) => Math.max(newest, pair?.newest.timeMs ?? newest), Number.NEGATIVE_INFINITY);
+  }
+
+  restore(rows: readonly LatestRow[], definition: (series: SeriesId) => SeriesDef | undefined): void {
+    for (const row of rows) {
+      const unsigned = definition(row.series)?.valueType === 'u64';
+      const newest = toSample(row.newestMs, row.newest, row.status, unsigned);
+      const usable = row.usableMs === null ? undefined : toSample(row.usableMs, row.usable, row.usableStatus ?? 0, unsigned);
+      this.#bySeries[row.series] = { newest, usable, isUsableUnknown: usable === undefined };
+    }
+  }
+
+  /** Forgets what is older. */
+  dropBefore(timeMs: number): void {
+    for (const [id, pair] of this.#bySeries.entries()) {
+      if (!pair || (pair.usable ?? pair.newest).timeMs >= timeMs) continue;
+      pair.usable = undefined;
+      if (pair.newest.timeMs >= timeMs) continue;
+      this.#bySeries[id] = undefined;
+      this.#changed.delete(id as SeriesId);
+    }
+  }
+
+  /** What has changed since the last call that was followed by `saved`. */
+  unsaved(): readonly LatestRow[] {
+    return [...this.#changed].map((series) => toRow(series, this.#bySeries[series] as Pair));
+  }
+
+  saved(): void {
+    this.#changed.clear();
+  }
+}
+
+function assign(sample: Sample, timeMs: number, number: number, wide: string | bigint | undefined, status: number): void {
+  sample.timeMs = timeMs;
+  sample.number = number;
+  sample.wide = wide;
+  sample.status = status;
+}
+
+function toSample(timeMs: number, value: LatestRow['newest'], status: number, unsigned: boolean): Sample {
+  const wide =
+    typeof value === 'bigint' && unsigned ? BigInt.asUintN(64, value) : typeof value === 'number' ? undefined : (value ?? undefined);
+  return { timeMs, number: typeof value === 'number' ? value : Number.NaN, wide, status };
+}
+
+function toRow(series: SeriesId, { newest, usable }: Pair): LatestRow {
+  return {
+    series,
+    newestMs: newest.timeMs,
+    newest: toValue(newest),
+    status: newest.status,
+    usableMs: usable?.timeMs ?? null,
+    usable: usable ? toValue(usable) : null,
+    usableStatus: usable?.status ?? null,
+  };
+}
+
+/** u64 beyond the signed range is kept as the same 64 bits. */
+function toValue({ number, wide }: Sample): LatestRow['newest'] {
+  if (typeof wide === 'bigint') return BigInt.asIntN(64, wide);
+  return wide ?? (Number.isNaN(number) ? null : number);
+}

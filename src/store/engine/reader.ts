@@ -1,0 +1,115 @@
+/** Reads samples from wherever they lie: day files, sealed parts, windows being sealed, open windows; merged, in time order. */
+import type { Sequence, SeriesId } from '../../core/tag.ts';
+import type { Blobs } from './blobs.ts';
+import type { Catalogue, PartNumber } from './catalogue.ts';
+import type { DayFiles } from './day-files.ts';
+import { BLOCKS_PER_DAY, DAY_BLOCK_MS, DAY_MS, dayOf, dayOfWindow, WINDOW_MS, WINDOWS_PER_DAY } from './grid.ts';
+import type { OpenWindow, OpenWindows } from './open-windows.ts';
+import type { PartIndex } from './part-index.ts';
+import { mergeRuns, type Run, sliceRun } from './run.ts';
+
+/** `order` of a run: its level, and within it what the run says. Unsealed samples carry the number of their arrival, below 2^52. */
+const LEVEL_SPAN = 2 ** 32;
+const UNSEALED = 2 ** 52;
+
+/** Where the samples of an engine lie at this moment. */
+export interface Layout {
+  readonly catalogue: Catalogue;
+  readonly blobs: Blobs;
+  readonly parts: PartIndex;
+  readonly days: DayFiles;
+  readonly frozen: ReadonlyMap<number, OpenWindow>;
+  readonly open: OpenWindows;
+}
+
+/** A stretch of time that is read at once: of a block of a day file with the late windows over it, or of one window. */
+export interface Slab {
+  readonly fromMs: number;
+  readonly toMs: number;
+  readonly windows: readonly number[];
+  /** The block of the day file, where the day has one. */
+  readonly block?: { readonly day: number; readonly block: number };
+}
+
+/** The slabs that hold anything in [fromMs, toMs), ascending. */
+export function* slabs(layout: Layout, fromMs: number, toMs: number): Generator<Slab, void, undefined> {
+  if (toMs <= fromMs) return;
+  const [firstDay, lastDay] = [dayOf(fromMs), dayOf(toMs - 1)];
+  for (const day of daysWithin(layout, firstDay, lastDay)) {
+    const windows = windowsOfDay(layout, day).filter((window) => window * WINDOW_MS < toMs && (window + 1) * WINDOW_MS > fromMs);
+    if (!layout.days.has(day)) {
+      for (const window of windows) {
+        const [startMs, endMs] = [window * WINDOW_MS, (window + 1) * WINDOW_MS];
+        yield { fromMs: Math.max(startMs, fromMs), toMs: Math.min(endMs, toMs), windows: [window] };
+      }
+      continue;
+    }
+    for (let block = 0; block < BLOCKS_PER_DAY; block++) {
+      const blockMs = day * DAY_MS + block * DAY_BLOCK_MS;
+      if (blockMs >= toMs || blockMs + DAY_BLOCK_MS <= fromMs) continue;
+      const late = windows.filter((window) => window * WINDOW_MS >= blockMs && window * WINDOW_MS < blockMs + DAY_BLOCK_MS);
+      const endMs = blockMs + DAY_BLOCK_MS;
+      yield { fromMs: Math.max(blockMs, fromMs), toMs: Math.min(endMs, toMs), windows: late, block: { day, block } };
+    }
+  }
+}
+
+/**
+ * Samples of a series in a slab. With `ordered` the run tells its order among others of its tag: a day file came before the parts of a
+ * window, these came one after the other, and before what is not sealed.
+ */
+export function runOf(layout: Layout, slab: Slab, series: SeriesId, ordered: boolean): Run {
+  const runs: Run[] = [];
+  const add = (run: Run | undefined, level: number) => {
+    if (run) runs.push(ordered ? { ...run, order: atLevel(run, level) } : run);
+  };
+  if (slab.block) add(layout.days.run(slab.block.day, series, slab.block.block), 0);
+  for (const window of slab.windows) {
+    for (const [index, part] of layout.parts.of(window).entries()) add(partRun(layout, part, series), (index + 1) * LEVEL_SPAN);
+    for (const open of [layout.frozen.get(window), layout.open.get(window)]) add(open?.run(series), UNSEALED);
+  }
+  return sliceRun(mergeRuns(runs), slab.fromMs, slab.toMs);
+}
+
+/** Samples of a series in one part; undefined when it has none, or they are damaged (which is reported). */
+export function partRun({ catalogue, blobs }: Layout, part: PartNumber, series: SeriesId): Run | undefined {
+  const chunk = catalogue.chunk(part, series);
+  return chunk && blobs.run(series, chunk, (id) => catalogue.times(id));
+}
+
+function atLevel(run: Run, level: number): Float64Array {
+  const order = new Float64Array(run.count).fill(level);
+  if (run.order) for (let index = 0; index < run.count; index++) order[index] = level + (run.order[index] as number);
+  return order;
+}
+
+/** What came in for the window before this sequence is sealed. */
+export function sealedTo({ parts, days }: Layout, window: number): Sequence {
+  const day = days.get(dayOfWindow(window));
+  return Math.max(parts.sealedTo(window), day ? day.lastSequence + 1 : 0) as Sequence;
+}
+
+/** True when nothing came for the day after its file was written. */
+export function isSettled(layout: Layout, day: number): boolean {
+  return layout.days.has(day) && windowsOfDay(layout, day).length === 0;
+}
+
+/** Windows of a day that hold anything beside its day file, ascending. */
+export function windowsOfDay(layout: Layout, day: number): number[] {
+  const windows = new Set(layout.parts.windowsOf(day));
+  for (const window of layout.frozen.keys()) if (dayOfWindow(window) === day) windows.add(window);
+  for (let window = day * WINDOWS_PER_DAY; window < (day + 1) * WINDOWS_PER_DAY; window++) if (layout.open.get(window)) windows.add(window);
+  return [...windows].sort((a, b) => a - b);
+}
+
+function daysWithin(layout: Layout, firstDay: number, lastDay: number): number[] {
+  const days = new Set<number>();
+  const add = (day: number) => {
+    if (day >= firstDay && day <= lastDay) days.add(day);
+  };
+  for (const day of layout.days.days()) add(day);
+  for (const day of layout.parts.days()) add(day);
+  for (const window of layout.frozen.keys()) add(dayOfWindow(window));
+  for (const window of layout.open.numbers()) add(dayOfWindow(window));
+  return [...days].sort((a, b) => a - b);
+}

@@ -1,0 +1,128 @@
+/** Seals windows in small steps: encodes heads into chunks of `store.db`; the rows of `part` at the end make them count. */
+import type { Sequence, SeriesId } from '../../core/tag.ts';
+import type { Blobs } from './blobs.ts';
+import type { Catalogue, Part } from './catalogue.ts';
+import type { OpenWindow } from './open-windows.ts';
+import type { Run } from './run.ts';
+import type { Siblings } from './siblings.ts';
+import { tiePositions } from './ties.ts';
+
+interface SharedTimes {
+  readonly run: Run;
+  readonly row: number;
+}
+
+export class SealJob {
+  /** Still read until the job is done. */
+  readonly windows: readonly OpenWindow[];
+  /** Everything that came in before this is in these windows or was sealed before. */
+  readonly sealedTo: Sequence;
+  readonly #catalogue: Catalogue;
+  readonly #blobs: Blobs;
+  readonly #siblings: Siblings;
+  /** Number of the part that each window gets. */
+  readonly #parts: number[] = [];
+  #window = 0;
+  /** Series of the present window that are left, in descending order. */
+  #left: SeriesId[] = [];
+  /** Times of the present window by a hash of their content. */
+  #times = new Map<number, SharedTimes[]>();
+
+  constructor(
+    windows: readonly OpenWindow[],
+    sealedTo: Sequence,
+    house: { readonly catalogue: Catalogue; readonly blobs: Blobs; readonly siblings: Siblings },
+  ) {
+    this.windows = windows;
+    this.sealedTo = sealedTo;
+    this.#catalogue = house.catalogue;
+    this.#blobs = house.blobs;
+    this.#siblings = house.siblings;
+    this.#begin();
+  }
+
+  /** Works until `isOver` says so; true when everything is encoded. Throws `store_failed` or `disk_full`: then the step may be repeated. */
+  step(isOver: () => boolean): boolean {
+    const [window, left] = [this.#window, [...this.#left]];
+    try {
+      this.#catalogue.commit('sealing a window', () => {
+        do {
+          const series = this.#left.pop();
+          if (series !== undefined) this.#seal(series);
+          else if (!this.#advance()) return;
+        } while (!isOver());
+      });
+    } catch (error) {
+      this.#window = window;
+      this.#left = left;
+      this.#times.clear(); // rows of times that were rolled back
+      throw error;
+    }
+    return this.#window >= this.windows.length;
+  }
+
+  /** What the caller commits when all is encoded. */
+  parts(): readonly Part[] {
+    return this.windows.map((open, index) => ({
+      window: open.window,
+      part: this.#parts[index] as number,
+      firstSequence: open.since,
+      lastSequence: (this.sealedTo - 1) as Sequence,
+      rows: open.samples,
+      oldestMs: open.oldestMs,
+    }));
+  }
+
+  #begin(): void {
+    const open = this.windows[this.#window];
+    if (!open) return;
+    this.#left = open.series().reverse();
+    this.#parts[this.#window] = this.#catalogue.nextPart(open.window);
+    this.#times = new Map();
+  }
+
+  #advance(): boolean {
+    this.#window++;
+    this.#begin();
+    return this.#window < this.windows.length;
+  }
+
+  #seal(series: SeriesId): void {
+    const open = this.windows[this.#window] as OpenWindow;
+    const run = open.run(series);
+    if (!run || !this.#blobs.knows(series)) return; // its definition was lost with a piece of the log, and that was reported
+    const siblings = this.#siblings.of(series).flatMap((other) => {
+      const others = open.run(other);
+      return others ? { series: other, run: others } : [];
+    });
+    this.#catalogue.putChunk({ window: open.window, part: this.#parts[this.#window] as number }, series, {
+      times: this.#timesRow(run),
+      data: this.#blobs.encodeValues(series, run),
+      ties: this.#blobs.encodeTies(tiePositions({ series, run }, siblings)),
+    });
+  }
+
+  /** Series that are read together have the same times: stored once, found by content. */
+  #timesRow(run: Run): number {
+    const hash = hashTimes(run);
+    const candidates = this.#times.get(hash) ?? [];
+    const known = candidates.find((candidate) => sameTimes(candidate.run, run));
+    if (known) return known.row;
+    const row = this.#catalogue.putTimes(this.#blobs.encodeTimes(run));
+    this.#times.set(hash, [...candidates, { run, row }]);
+    return row;
+  }
+}
+
+/** FNV-like, over every seventh time: collisions are compared in full. */
+export function hashTimes({ timeMs, count }: Run): number {
+  let hash = count;
+  for (let index = 0; index < count; index += 7) hash = (Math.imul(hash, 31) + (timeMs[index] as number)) | 0;
+  return hash;
+}
+
+export function sameTimes(a: Run, b: Run): boolean {
+  if (a.count !== b.count) return false;
+  for (let index = 0; index < a.count; index++) if (a.timeMs[index] !== b.timeMs[index]) return false;
+  return true;
+}
