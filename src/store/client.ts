@@ -62,7 +62,7 @@ export class StoreClient {
 
   constructor(options: StoreClientOptions) {
     this.#options = options;
-    const calls = this.#stubs();
+    const calls = this.#remotes();
     this.#retention = options.retention;
     this.telemetry = {
       ...calls,
@@ -259,9 +259,9 @@ export class StoreClient {
     this.#worker?.postMessage(message);
   }
 
-  #stubs(): StoreCalls {
-    const stub = (method: StoreCallName) => [method, (...args: readonly unknown[]) => this.#call(method, args)] as const;
-    return Object.fromEntries([...ENGINE_CALLS, ...RECORD_CALLS].map(stub)) as unknown as StoreCalls;
+  #remotes(): StoreCalls {
+    const remote = (method: StoreCallName) => [method, (...args: readonly unknown[]) => this.#call(method, args)] as const;
+    return Object.fromEntries([...ENGINE_CALLS, ...RECORD_CALLS].map(remote)) as unknown as StoreCalls;
   }
 }
 
