@@ -77,7 +77,8 @@ async function build(config: LoadedConfig, log: Log, undo: (() => Promise<void> 
   const listening = await listen({ ...config.listen, api: createApi(services), clock, log });
   undo.push(() => listening.close(API_CLOSE_MS));
   const adminTokenFile = configTokens.length > 0 ? undefined : await ensureAdminToken(store.records, config.dataDir, clock.now());
-  for (const spec of config.sources) supervisor.add(spec, await createdMs(store, spec.tenant, spec.id, clock.now()));
+  const created = await createdTimes(store, config.sources, clock.now());
+  for (const spec of config.sources) supervisor.add(spec, created.get(spec.id) as UnixMs);
   const [unlock] = undo;
   let stopped: Promise<void> | undefined;
   return {
@@ -182,11 +183,13 @@ async function restore(recovered: RecoveryReport, tags: TagTable, live: LiveValu
   );
 }
 
-/** When the box first met this source. */
-async function createdMs(store: StoreClient, tenant: string, id: string, nowMs: UnixMs): Promise<UnixMs> {
-  const known = (await store.records.documents('source')).find((document) => document.tenant === tenant && document.id === id);
-  const document = known ?? (await store.records.putDocument({ kind: 'source', tenant, id }, {}, nowMs));
-  return document.createdMs;
+/** When the box first met each source, by id; new ones are remembered in one commit. */
+async function createdTimes(store: StoreClient, sources: readonly SourceSpec[], nowMs: UnixMs): Promise<ReadonlyMap<string, UnixMs>> {
+  const known = new Map((await store.records.documents('source')).map(({ id, createdMs }) => [id, createdMs]));
+  const fresh = sources.filter(({ id }) => !known.has(id));
+  await store.records.putDocuments(fresh.map(({ tenant, id }) => ({ kind: 'source', tenant, id, body: {}, atMs: nowMs })));
+  for (const { id } of fresh) known.set(id, nowMs);
+  return known;
 }
 
 function makeDataDir(dataDir: string): void {
