@@ -37,7 +37,7 @@ async function status(services: ApiServices, call: Call): Promise<Answer> {
       rest: { ledger: renderLedger(services.doorLedger(call.tenant)) },
       store: {
         engine: stats.engine,
-        profile: stats.profile,
+        profile: stream.profile,
         samples: stats.samples,
         file_bytes: stats.fileBytes,
         oldest: isoOrNull(stats.oldestMs),

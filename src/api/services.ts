@@ -3,6 +3,7 @@ import type { Clock } from '../core/clock.ts';
 import type { Emit } from '../core/emit.ts';
 import type { ErrorCode } from '../core/errors.ts';
 import type { Log } from '../core/log.ts';
+import type { StoreProfile } from '../core/store-profile.ts';
 import type { Sequence, SeriesDef, SeriesId } from '../core/tag.ts';
 import type { UnixMs } from '../core/time.ts';
 import type { LedgerCounts, SourceView } from '../ingest/source-state.ts';
@@ -19,6 +20,7 @@ export interface SeriesFilter {
 
 /** Where the one stream of records stands. */
 export interface StreamView {
+  readonly profile: StoreProfile;
   /** That the next record gets. */
   readonly next: Sequence;
   /** Everything below is on disk. */

@@ -99,6 +99,7 @@ async function furnish(config: LoadedConfig, log: Log, undo: (() => Promise<void
     dataDir: config.dataDir,
     ring,
     retention: config.retention,
+    profile: config.storeProfile,
     clock: systemClock,
     log: log.child({ part: 'store' }),
     spawn: (workerData) => spawnWorker({ source: 'store/worker.ts', bundle: 'store-worker.js' }, { workerData }),

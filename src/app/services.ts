@@ -56,7 +56,7 @@ export function apiServices(parts: Parts): ApiServices {
       return door;
     },
     doorLedger: (tenant) => supervisor.account(API_SOURCE, tenant).counts(),
-    stream: () => ({ next: pipeline.ring.head, durable: pipeline.ring.durable, fault: faultOf(store) }),
+    stream: () => ({ profile: store.profile, next: pipeline.ring.head, durable: pipeline.ring.durable, fault: faultOf(store) }),
     readiness: () => ({ missing: store.health === 'ok' ? [] : [`store: ${store.health}`] }),
     lastSyncMs: (tenant, twinId) => {
       const times = twins.get(tenant, twinId)?.sensors.map((sensor) => live.reading(tenant, sensor.binding)?.valueMs ?? null) ?? [];

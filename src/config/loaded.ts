@@ -1,6 +1,7 @@
 /** The configuration as the rest of the house takes it: valid, secrets filled in, defaults written out, in its own terms. */
 
 import type { Scope } from '../core/scope.ts';
+import type { StoreProfile } from '../core/store-profile.ts';
 import type { DriverType } from '../drivers/registry.ts';
 import type { Listen } from './listen.ts';
 
@@ -11,6 +12,7 @@ export interface LoadedConfig {
   readonly tokens: readonly TokenSpec[];
   /** Age in milliseconds at which samples go; absent: kept. */
   readonly retention: { readonly maxAgeMs?: number };
+  readonly storeProfile: StoreProfile;
   /** `default` first, whether the file names it or not. */
   readonly tenants: readonly TenantSpec[];
   /** Those beside the ones that come with twinbox. */

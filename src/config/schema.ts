@@ -1,6 +1,7 @@
 /** The schema of the configuration file: every key, its default and what it means. Editors' schema and reference are made from it. */
 import { z } from 'zod';
 import { SCOPES } from '../core/scope.ts';
+import { STORE_PROFILES } from '../core/store-profile.ts';
 import { DEFAULT_TENANT } from '../core/tag.ts';
 import { parseDuration, parseTime } from '../core/time.ts';
 import { idSchema, tagNameSchema, unitSchema } from '../drivers/schema.ts';
@@ -70,6 +71,12 @@ const retentionSchema = z
   });
 
 const storeSchema = z.strictObject({
+  profile: z
+    .enum(STORE_PROFILES)
+    .default('balanced')
+    .describe(
+      'what a crash may take of polled readings: balanced writes every 100 ms and flushes every second, sd-card writes every second and flushes every ten; readings that were acknowledged are always flushed before',
+    ),
   retention: z
     .strictObject({ raw: retentionSchema.describe('unlimited, or the age (ms, s, m, h, d, w) at which samples go') })
     .prefault({})

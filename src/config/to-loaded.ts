@@ -13,6 +13,7 @@ export function toLoaded(config: ConfigDocument, file: string, profileTags: Read
     listen: config.api.listen,
     tokens: config.api.tokens.map(({ expires_at: expiresMs, ...token }) => ({ ...token, expiresMs: expiresMs ?? null })),
     retention: maxAgeMs === null ? {} : { maxAgeMs },
+    storeProfile: config.store.profile,
     tenants: withDefault(config.tenants),
     twinTypes: config.twin_types,
     autoTwins: config.auto_twins,

@@ -22,7 +22,8 @@ export type Consumer = Omit<RecordVisitor, 'define'>;
 
 /** The store as the pipeline knows it. */
 export interface Committer {
-  flush(): void;
+  /** Asks for what is published to be written soon, so that slots become free. */
+  relieve(): void;
   durable(sequence: Sequence, signal?: AbortSignal): Promise<void>;
 }
 
@@ -82,12 +83,12 @@ export class Pipeline {
     this.#apply(Number.POSITIVE_INFINITY);
   }
 
-  /** Makes everything pushed so far visible to the store; asks for a commit when a quarter of the ring waits. */
+  /** Makes everything pushed so far visible to the store; asks for a write when a quarter of the ring waits. */
   publish(): void {
     this.#flight.close();
     this.ring.publish();
     this.#published = this.ring.head;
-    if (this.ring.backlog > this.ring.slots / 4) this.#committer.flush();
+    if (this.ring.backlog > this.ring.slots / 4) this.#committer.relieve();
   }
 
   /** Brings the books up to what is durable now. */
@@ -106,7 +107,7 @@ export class Pipeline {
     this.publish();
     const slots = Math.max(wantedSlots, this.ring.slots * ROOM_FRACTION);
     while (!this.ring.hasRoom(slots)) {
-      this.#committer.flush();
+      this.#committer.relieve();
       await this.clock.sleep(ROOM_POLL_MS, signal);
     }
   }

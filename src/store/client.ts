@@ -4,6 +4,7 @@ import type { Clock } from '../core/clock.ts';
 import { GatewayError, messageOf } from '../core/errors.ts';
 import type { Log } from '../core/log.ts';
 import type { Ring } from '../core/ring.ts';
+import type { StoreProfile } from '../core/store-profile.ts';
 import type { Sequence } from '../core/tag.ts';
 import {
   ENGINE_CALLS,
@@ -27,6 +28,7 @@ export interface StoreClientOptions {
   readonly dataDir: string;
   readonly ring: Ring;
   readonly retention: RetentionPolicy;
+  readonly profile: StoreProfile;
   readonly clock: Clock;
   readonly log: Log;
   readonly spawn: (data: StoreWorkerData) => Worker;
@@ -55,6 +57,7 @@ export class StoreClient {
   #stopped: Promise<void> | undefined;
   #fault: Fault | undefined;
   #flushSinceMs: number | undefined;
+  #writeSinceMs: number | undefined;
   readonly #waiters = new Waiters();
   readonly #calls = new Map<number, Call>();
   #nextCall = 1;
@@ -83,11 +86,15 @@ export class StoreClient {
     });
   }
 
+  get profile(): StoreProfile {
+    return this.#options.profile;
+  }
+
   get health(): StoreHealth {
     if (this.#stopping) return 'stopped';
     if (!this.#running) return 'starting';
-    const stalled = this.#flushSinceMs !== undefined && this.#options.clock.monotonicMs() - this.#flushSinceMs > STALLED_AFTER_MS;
-    if (stalled) return 'store_stalled';
+    const askedMs = Math.min(this.#flushSinceMs ?? Number.POSITIVE_INFINITY, this.#writeSinceMs ?? Number.POSITIVE_INFINITY);
+    if (this.#options.clock.monotonicMs() - askedMs > STALLED_AFTER_MS) return 'store_stalled';
     return this.#fault ? (this.#fault.code === 'disk_full' ? 'disk_full' : 'store_failed') : 'ok';
   }
 
@@ -102,21 +109,28 @@ export class StoreClient {
     if (sequence > ring.head) return Promise.reject(new RangeError(`record ${sequence} has not been pushed, the next is ${ring.head}`));
     ring.publish();
     const durable = this.#waiters.add(sequence, signal);
-    this.flush();
+    this.#flush();
     return durable;
   }
 
-  /** Asks for a commit now; one at a time. */
-  flush(): void {
-    if (this.#flushSinceMs !== undefined || !this.#running) return;
-    this.#flushSinceMs = this.#options.clock.monotonicMs();
-    this.#send({ kind: 'flush' });
+  /** Asks for what is published to be written now, so that its slots become free: nobody waits for it to be safe. One at a time. */
+  relieve(): void {
+    if (this.#writeSinceMs !== undefined || this.#flushSinceMs !== undefined || !this.#running) return;
+    this.#writeSinceMs = this.#options.clock.monotonicMs();
+    this.#send({ kind: 'write' });
   }
 
   /** Commits what is published, closes the files, ends the worker. Goes on trying over a death of the worker, for four seconds. */
   stop(): Promise<void> {
     this.#stopped ??= this.#stop();
     return this.#stopped;
+  }
+
+  /** Asks for a commit now; one at a time. */
+  #flush(): void {
+    if (this.#flushSinceMs !== undefined || !this.#running) return;
+    this.#flushSinceMs = this.#options.clock.monotonicMs();
+    this.#send({ kind: 'flush' });
   }
 
   async #stop(): Promise<void> {
@@ -143,8 +157,8 @@ export class StoreClient {
   }
 
   #spawn(resumeAt: Sequence | null): void {
-    const { dataDir, ring } = this.#options;
-    const worker = this.#options.spawn({ dataDir, ring: ring.buffer, slots: ring.slots, retention: this.#retention, resumeAt });
+    const { dataDir, ring, profile } = this.#options;
+    const worker = this.#options.spawn({ dataDir, ring: ring.buffer, slots: ring.slots, retention: this.#retention, profile, resumeAt });
     this.#worker = worker;
     let failure: unknown;
     worker.on('message', (message: FromWorker) => {
@@ -162,6 +176,7 @@ export class StoreClient {
     const wasRunning = this.#running;
     this.#running = false;
     this.#flushSinceMs = undefined;
+    this.#writeSinceMs = undefined;
     if (this.#ended) return;
     const error = failure instanceof GatewayError ? failure : workerEnded(code, failure);
     if (this.#starting) {
@@ -185,13 +200,22 @@ export class StoreClient {
   #onMessage(message: Exclude<FromWorker, { readonly kind: 'unopened' }>): void {
     switch (message.kind) {
       case 'opened':
-        this.#onOpened(message.report);
+        this.#onOpened(message.report, message.lost);
         break;
       case 'flushed':
         this.#onFlushed(message.fault);
         break;
       case 'writing':
+        this.#writeSinceMs = undefined;
         this.#setFault(message.fault);
+        break;
+      case 'background':
+        if (message.fault)
+          this.#options.log.warn({ code: message.fault.code }, `the store cannot put data in order: ${message.fault.message}`);
+        else this.#options.log.info({}, 'the store puts data in order again');
+        break;
+      case 'damage':
+        this.#options.log.error({ what: message.what, reason: message.reason }, 'the store found damage');
         break;
       case 'answer':
         this.#take(message.id)?.resolve(message.value);
@@ -206,16 +230,27 @@ export class StoreClient {
     }
   }
 
-  #onOpened(report: RecoveryReport): void {
+  #onOpened(report: RecoveryReport, lost: { readonly from: Sequence; readonly to: Sequence } | null): void {
     this.#running = true;
+    if (lost) this.#onLost(lost);
     this.#fault = undefined;
     if (this.#starting) {
       this.#options.ring.startAt(report.next);
       this.#starting.resolve(report);
       this.#starting = undefined;
     }
-    if (this.#waiters.any) this.flush();
+    if (this.#waiters.any) this.#flush();
     if (this.#stopping) this.#send({ kind: 'stop' });
+  }
+
+  /** Only where somebody took the log's file away, or the disk did: what was written a moment ago is not there. */
+  #onLost({ from, to }: { readonly from: Sequence; readonly to: Sequence }): void {
+    this.#options.log.error({ from, to }, 'records that were written are no longer on the disk');
+    this.#waiters.rejectBetween(
+      from,
+      to,
+      new GatewayError('store_failed', 'the record was written, and then it was no longer on the disk'),
+    );
   }
 
   #onFlushed(fault: Fault | undefined): void {
@@ -223,7 +258,7 @@ export class StoreClient {
     this.#setFault(fault);
     this.#waiters.settle(this.#options.ring.durable);
     if (fault) this.#waiters.rejectAll(new GatewayError(fault.code, fault.message));
-    if (this.#waiters.any) this.flush();
+    if (this.#waiters.any) this.#flush();
   }
 
   #setFault(fault: Fault | undefined): void {

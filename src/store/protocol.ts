@@ -1,5 +1,6 @@
 /** The messages between the main thread and the store worker. Samples never travel here: they are in the ring. */
 import type { ErrorCode } from '../core/errors.ts';
+import type { StoreProfile } from '../core/store-profile.ts';
 import type { Sequence } from '../core/tag.ts';
 import type { RecordsDatabase } from './sqlite/records.ts';
 import type { RecoveryReport, RetentionPolicy, TelemetryReads } from './telemetry.ts';
@@ -10,6 +11,7 @@ export interface StoreWorkerData {
   readonly ring: SharedArrayBuffer;
   readonly slots: number;
   readonly retention: RetentionPolicy;
+  readonly profile: StoreProfile;
   /** Where the ring's free slots ended when an earlier worker died; null at the daemon's start, when the ring is empty. */
   readonly resumeAt: Sequence | null;
 }
@@ -41,7 +43,10 @@ export type StoreCalls = Asynchronous<
 export type StoreCallName = keyof StoreCalls;
 
 export type ToWorker =
+  /** Commit what is published: somebody waits. */
   | { readonly kind: 'flush' }
+  /** Write what is published, so that its slots become free: nobody waits for it to be safe. */
+  | { readonly kind: 'write' }
   | { readonly kind: 'call'; readonly id: number; readonly method: StoreCallName; readonly args: readonly unknown[] }
   | { readonly kind: 'stop' };
 
@@ -51,12 +56,17 @@ export interface Fault {
 }
 
 export type FromWorker =
-  | { readonly kind: 'opened'; readonly report: RecoveryReport }
+  /** `lost` are the records that an earlier worker had written and that this one did not find. */
+  | { readonly kind: 'opened'; readonly report: RecoveryReport; readonly lost: { readonly from: Sequence; readonly to: Sequence } | null }
   /** The files can't be opened; the worker ends. */
   | { readonly kind: 'unopened'; readonly fault: Fault }
   | { readonly kind: 'flushed'; readonly fault?: Fault }
   | { readonly kind: 'answer'; readonly id: number; readonly value: unknown }
   | { readonly kind: 'refused'; readonly id: number; readonly fault: Fault }
-  /** A write that nobody waited for failed, or writing works again (no fault). */
+  /** A `write` is done, or writing in the background failed or works again (no fault). */
   | { readonly kind: 'writing'; readonly fault?: Fault }
+  /** A step of sealing, compacting or retention failed, which is tried again, or they work again (no fault). */
+  | { readonly kind: 'background'; readonly fault?: Fault }
+  /** Something in the store's files is damaged: what, and how. */
+  | { readonly kind: 'damage'; readonly what: string; readonly reason: string }
   | { readonly kind: 'stopped' };

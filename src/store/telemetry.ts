@@ -106,7 +106,6 @@ export interface RecoveryReport {
 
 export interface StoreStats {
   readonly engine: string;
-  readonly profile: string;
   /** A sample that was overwritten late may count twice for a while. */
   readonly samples: number;
   readonly fileBytes: number;

@@ -35,6 +35,11 @@ export class Waiters {
     for (const waiter of this.#waiting) if (waiter.sequence <= durable) waiter.resolve();
   }
 
+  /** Tells those who wait for a record above `from`, up to `to`. */
+  rejectBetween(from: Sequence, to: Sequence, error: unknown): void {
+    for (const waiter of this.#waiting) if (waiter.sequence > from && waiter.sequence <= to) waiter.reject(error);
+  }
+
   rejectAll(error: unknown): void {
     for (const waiter of this.#waiting) waiter.reject(error);
   }

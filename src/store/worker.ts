@@ -1,35 +1,46 @@
 /**
- * The store worker: drains the ring into the engine, on a 100 ms timer and at once when somebody waits, and answers reads
+ * The store worker: drains the ring into the engine at the pace of its profile and at once when somebody waits, and answers reads
  * and record calls. An event loop, not a blocking one: a worker that sleeps in Atomics.wait does not hear its messages.
  */
 import { join } from 'node:path';
 import { parentPort, workerData } from 'node:worker_threads';
 import { systemClock } from '../core/clock.ts';
-import { GatewayError } from '../core/errors.ts';
+import { GatewayError, messageOf } from '../core/errors.ts';
 import { Ring } from '../core/ring.ts';
 import type { Sequence } from '../core/tag.ts';
+import { ColumnarEngine } from './engine/columnar.ts';
 import type { Engine } from './engine.ts';
+import { PACES, type Pace } from './pace.ts';
 import { ENGINE_CALLS, type Fault, type FromWorker, RECORD_CALLS, type StoreWorkerData, type ToWorker } from './protocol.ts';
-import { RowsEngine } from './rows/engine.ts';
 import { sqliteError } from './sqlite/database.ts';
 import { RecordsDatabase } from './sqlite/records.ts';
 
-const WRITE_INTERVAL_MS = 100; // what kill -9 may take of polled data
-const EXPIRE_INTERVAL_MS = 60_000;
-/** One commit takes at most this many slots: half a second of a slow disk, and what it wrote is not lost by the failure of the next. */
+/** How often the engine is asked whether it has something to do in the background. */
+const BACKGROUND_INTERVAL_MS = 200;
+/** One write takes at most this many slots: what it wrote is not lost by the failure of the next, and its slots are free. */
 const MAX_WRITE_SLOTS = 1 << 15;
 
 class StoreWorker {
+  readonly pace: Pace;
   readonly #ring: Ring;
   readonly #engine: Engine;
   readonly #records: RecordsDatabase;
   readonly #post: (message: FromWorker) => void;
   #read = 0 as Sequence;
+  #syncedMs = 0;
+  /** The last write that nobody waited for failed. */
   #failing = false;
+  /** The last step in the background did. */
+  #stuck = false;
 
   constructor(data: StoreWorkerData, post: (message: FromWorker) => void) {
+    this.pace = PACES[data.profile];
     this.#ring = new Ring(data.slots, data.ring);
-    this.#engine = new RowsEngine(join(data.dataDir, 'telemetry.db'), systemClock);
+    this.#engine = new ColumnarEngine({
+      dir: join(data.dataDir, 'telemetry'),
+      clock: systemClock,
+      report: (what, error) => post({ kind: 'damage', what, reason: messageOf(error) }),
+    });
     this.#records = new RecordsDatabase(join(data.dataDir, 'records.db'));
     this.#post = post;
   }
@@ -39,41 +50,40 @@ class StoreWorker {
     const report = await this.#engine.open();
     await this.#engine.setRetention(data.retention);
     if (data.resumeAt === null) this.#ring.startAt(report.next);
-    this.#read = Math.max(report.next, data.resumeAt ?? 0) as Sequence;
-    this.#ring.setWritten(this.#read);
-    this.#ring.setDurable(this.#read);
-    this.#post({ kind: 'opened', report });
+    const resumeAt = Math.max(report.next, data.resumeAt ?? 0) as Sequence;
+    this.#read = resumeAt;
+    this.#ring.setWritten(resumeAt);
+    this.#ring.setDurable(resumeAt);
+    this.#post({ kind: 'opened', report, lost: report.next < resumeAt ? { from: report.next, to: resumeAt } : null });
   }
 
   /** Writes and syncs what is published now. Throws what the engine throws; the ring keeps the records. */
-  async drain(): Promise<void> {
-    const to = this.#ring.publishedFrom(this.#read);
-    while (this.#read < to) {
-      const end = Math.min(to, this.#read + MAX_WRITE_SLOTS) as Sequence;
-      this.#read = await this.#engine.write(this.#ring, this.#read, end);
-      this.#ring.setWritten(this.#read);
-      this.#ring.setDurable(await this.#engine.sync());
-    }
-    if (this.#failing) this.#post({ kind: 'writing' });
-    this.#failing = false;
+  async commit(): Promise<void> {
+    await this.#write();
+    await this.#sync();
+    this.#recovered();
   }
 
+  /** Writes what is published now, and syncs when it is time to. */
   async onTimer(): Promise<void> {
-    try {
-      await this.drain();
-    } catch (error) {
-      if (!this.#failing) this.#post({ kind: 'writing', fault: toFault(error) });
-      this.#failing = true;
-    }
+    await this.#attempt(async () => {
+      await this.#write();
+      const due = systemClock.monotonicMs() - this.#syncedMs >= this.pace.syncIntervalMs;
+      if (due && this.#ring.durable < this.#read) await this.#sync();
+      this.#recovered();
+    });
   }
 
-  /** One step; true when there is more. */
-  async expire(): Promise<boolean> {
+  /** One step of the engine's work in the background; true when there is more. */
+  async work(): Promise<boolean> {
     try {
-      return await this.#engine.expire();
+      const more = await this.#engine.expire();
+      if (this.#stuck) this.#post({ kind: 'background' });
+      this.#stuck = false;
+      return more;
     } catch (error) {
-      this.#post({ kind: 'writing', fault: toFault(error) });
-      this.#failing = true;
+      if (!this.#stuck) this.#post({ kind: 'background', fault: toFault(error) });
+      this.#stuck = true;
       return false;
     }
   }
@@ -81,12 +91,15 @@ class StoreWorker {
   async answer(message: ToWorker): Promise<void> {
     if (message.kind === 'flush') {
       try {
-        await this.drain();
+        await this.commit();
         this.#post({ kind: 'flushed' });
       } catch (error) {
         this.#failing = true;
         this.#post({ kind: 'flushed', fault: toFault(error) });
       }
+    } else if (message.kind === 'write') {
+      await this.onTimer();
+      if (!this.#failing) this.#post({ kind: 'writing' });
     } else if (message.kind === 'call') {
       try {
         this.#post({ kind: 'answer', id: message.id, value: await this.#call(message.method, message.args) });
@@ -97,10 +110,39 @@ class StoreWorker {
   }
 
   async stop(): Promise<void> {
-    await this.onTimer();
+    await this.#attempt(() => this.commit());
     await this.#engine.close();
     this.#records.close();
     this.#post({ kind: 'stopped' });
+  }
+
+  async #write(): Promise<void> {
+    const to = this.#ring.publishedFrom(this.#read);
+    while (this.#read < to) {
+      const end = Math.min(to, this.#read + MAX_WRITE_SLOTS) as Sequence;
+      this.#read = await this.#engine.write(this.#ring, this.#read, end);
+      this.#ring.setWritten(this.#read);
+    }
+  }
+
+  async #sync(): Promise<void> {
+    this.#syncedMs = systemClock.monotonicMs();
+    this.#ring.setDurable(await this.#engine.sync());
+  }
+
+  #recovered(): void {
+    if (this.#failing) this.#post({ kind: 'writing' });
+    this.#failing = false;
+  }
+
+  /** Of what nobody waits for the first failure is told, and when it is over. */
+  async #attempt(act: () => Promise<void>): Promise<void> {
+    try {
+      await act();
+    } catch (error) {
+      if (!this.#failing) this.#post({ kind: 'writing', fault: toFault(error) });
+      this.#failing = true;
+    }
   }
 
   #call(method: string, args: readonly unknown[]): unknown {
@@ -147,19 +189,28 @@ async function main(): Promise<void> {
       throw error; // an unforeseen fault ends the worker; the main thread starts a new one
     });
   };
-  const expire = () =>
+  let working = false;
+  const work = () =>
     enqueue(async () => {
-      if (await worker.expire()) setImmediate(expire); // behind the commits and calls that came meanwhile
+      working = await worker.work();
+      if (working) setImmediate(work); // behind the commits and calls that came meanwhile
     });
-  const writing = setInterval(() => enqueue(() => worker.onTimer()), WRITE_INTERVAL_MS);
-  const expiring = setInterval(expire, EXPIRE_INTERVAL_MS);
+  const { writeIntervalMs, lingerMs } = worker.pace;
+  const writing = setInterval(() => enqueue(() => worker.onTimer()), writeIntervalMs);
+  const background = setInterval(() => {
+    if (!working) work();
+  }, BACKGROUND_INTERVAL_MS);
   port.on('message', (message: ToWorker) => {
+    if (message.kind === 'flush' && lingerMs > 0) {
+      setTimeout(() => enqueue(() => worker.answer(message)), lingerMs);
+      return;
+    }
     if (message.kind !== 'stop') {
       enqueue(() => worker.answer(message));
       return;
     }
     clearInterval(writing);
-    clearInterval(expiring);
+    clearInterval(background);
     enqueue(async () => {
       await worker.stop();
       port.close();

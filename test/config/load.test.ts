@@ -17,6 +17,7 @@ test('the shortest file has a default for everything else', () => {
     listen: { host: '127.0.0.1', port: 3000 },
     tokens: [],
     retention: {},
+    storeProfile: 'balanced',
     tenants: [{ id: 'default', name: 'Default' }],
     twinTypes: [],
     autoTwins: true,
@@ -44,7 +45,7 @@ data_dir: data
 api:
   listen: "[::1]:8080"
   tokens: [{ name: scada, sha256: ${'ab'.repeat(32)}, scopes: [read:telemetry], expires_at: 2027-01-31T00:00:00Z }]
-store: { retention: { raw: 90d } }
+store: { profile: sd-card, retention: { raw: 90d } }
 tenants: [{ id: north, name: North }, { id: default, name: Home }]
 twin_types: [kiln]
 auto_twins: false
@@ -66,6 +67,7 @@ twins:
     listen: { host: '::1', port: 8080 },
     tokens: [{ name: 'scada', sha256: 'ab'.repeat(32), scopes: ['read:telemetry'], tenant: 'default', expiresMs: Date.UTC(2027, 0, 31) }],
     retention: { maxAgeMs: 90 * 86_400_000 },
+    storeProfile: 'sd-card',
     tenants: [
       { id: 'default', name: 'Home' },
       { id: 'north', name: 'North' },

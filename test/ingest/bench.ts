@@ -41,8 +41,8 @@ export class ModelStore implements Committer {
   readonly written = new Samples();
   readonly definitions = new Map<SeriesId, SeriesDef>();
   readonly #held = new Map<string, number>();
-  flushes = 0;
-  /** What a flush does: nothing in a store that hangs. */
+  relieved = 0;
+  /** What being relieved does: nothing in a store that hangs. */
   onFlush: () => void = () => undefined;
   readonly #buffer: SharedArrayBuffer;
   readonly #slots: number;
@@ -97,8 +97,8 @@ export class ModelStore implements Committer {
     this.#ring = new Ring(this.#slots, this.#buffer);
   }
 
-  flush(): void {
-    this.flushes++;
+  relieve(): void {
+    this.relieved++;
     this.onFlush();
   }
 

@@ -1,17 +1,22 @@
-/** A StoreClient with the real worker in a folder of its own, and a view of its messages, its workers and its file. */
+/** A StoreClient with the real worker in a folder of its own, and a view of its messages, its workers and what it keeps. */
+import { cpSync, mkdtempSync, rmSync } from 'node:fs';
+import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import type { Worker } from 'node:worker_threads';
-import Database from 'better-sqlite3';
 import { afterEach } from 'vitest';
 import { systemClock } from '../../src/core/clock.ts';
 import { type Log, silentLog } from '../../src/core/log.ts';
 import { Ring } from '../../src/core/ring.ts';
 import { GOOD } from '../../src/core/status.ts';
+import type { StoreProfile } from '../../src/core/store-profile.ts';
 import type { Sequence, SeriesDef, SeriesId, ValueType } from '../../src/core/tag.ts';
 import type { UnixMs } from '../../src/core/time.ts';
 import { StoreClient } from '../../src/store/client.ts';
+import { ColumnarEngine } from '../../src/store/engine/columnar.ts';
 import type { StoreWorkerData, ToWorker } from '../../src/store/protocol.ts';
 import { startBuiltWorker } from './built.ts';
+
+const ALWAYS = { from: -1e14 as UnixMs, to: 1e14 as UnixMs };
 
 export interface Store {
   readonly client: StoreClient;
@@ -31,6 +36,7 @@ export interface Store {
 
 export interface StoreOptions {
   readonly slots?: number;
+  readonly profile?: StoreProfile;
   readonly startWorker?: (workerData: StoreWorkerData) => Worker;
 }
 
@@ -47,7 +53,10 @@ export function useStores(): (dataDir: string, options?: StoreOptions) => Store 
   };
 }
 
-export function makeStore(dataDir: string, { slots = 1 << 14, startWorker = startBuiltWorker }: StoreOptions = {}): Store {
+export function makeStore(
+  dataDir: string,
+  { slots = 1 << 14, profile = 'balanced', startWorker = startBuiltWorker }: StoreOptions = {},
+): Store {
   const ring = new Ring(slots);
   const workers: Worker[] = [];
   const given: StoreWorkerData[] = [];
@@ -58,6 +67,7 @@ export function makeStore(dataDir: string, { slots = 1 << 14, startWorker = star
     dataDir,
     ring,
     retention: {},
+    profile,
     clock: { ...systemClock, sleep: (ms, signal) => systemClock.sleep(ms < 1_000 ? ms / 20 : ms, signal) },
     log,
     spawn: (workerData) => {
@@ -91,18 +101,37 @@ export function makeStore(dataDir: string, { slots = 1 << 14, startWorker = star
   };
 }
 
-/** Looks into the file from outside, as a power cut would leave it for the next start. */
-export function openFile(dataDir: string) {
-  const database = new Database(join(dataDir, 'telemetry.db'), { readonly: true });
-  const valueAt = database.prepare('SELECT value FROM sample WHERE series = 1 AND time = ?').pluck();
-  return {
-    /** Undefined where there is no sample. */
-    valueAt: (timeMs: number) => valueAt.get(timeMs) as number | string | undefined,
-    rows: () =>
-      database.prepare('SELECT time, value, seq FROM sample ORDER BY time').all() as { time: number; value: number; seq: number }[],
-    next: () => database.prepare('SELECT next FROM progress').pluck().get() as Sequence,
-    close: () => database.close(),
-  };
+export interface Kept {
+  /** Undefined where there is no sample. */
+  valueAt(timeMs: number): number | string | undefined;
+  readonly rows: readonly { readonly time: number; readonly value: number | string }[];
+  /** Times in the order of arrival. */
+  readonly arrivals: readonly number[];
+  readonly next: Sequence;
+}
+
+/** What a start would find of series 1 if the process ended now: read from a copy of the folder. */
+export async function readKept(dataDir: string): Promise<Kept> {
+  const dir = mkdtempSync(join(tmpdir(), 'store-copy-'));
+  try {
+    cpSync(join(dataDir, 'telemetry'), dir, { recursive: true });
+    const report = (what: string, error: unknown) => {
+      throw new Error(`${what} is damaged`, { cause: error });
+    };
+    const engine = new ColumnarEngine({ dir, clock: systemClock, report });
+    const { next } = await engine.open();
+    const { columns } = await engine.raw({ series: [1 as SeriesId], range: ALWAYS, limit: 1e7 });
+    const changes = await engine.changes(null, 1e7);
+    await engine.close();
+    const rows = Array.from(columns.timeMs, (time, row) => ({
+      time,
+      value: (columns.wide?.[row] ?? columns.numbers[row]) as number | string,
+    }));
+    const byTime = new Map(rows.map(({ time, value }) => [time, value]));
+    return { valueAt: (timeMs) => byTime.get(timeMs), rows, arrivals: [...changes.columns.timeMs], next };
+  } finally {
+    rmSync(dir, { recursive: true });
+  }
 }
 
 /** Resolves when `holds` does; rejects after five seconds. */

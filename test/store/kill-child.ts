@@ -16,6 +16,7 @@ const client = new StoreClient({
   dataDir: process.argv[2] as string,
   ring,
   retention: {},
+  profile: 'balanced',
   clock: systemClock,
   log: silentLog,
   spawn: (workerData) => spawnWorker({ source: 'store/worker.ts', bundle: 'store-worker.js' }, { workerData }),

@@ -1,11 +1,8 @@
-/** SIGKILL at random moments: everything that was acknowledged is in the file, with the right value. */
-import { join } from 'node:path';
+/** SIGKILL at random moments: everything that was acknowledged is on the disk, with the right value. */
 import { expect, it } from 'vitest';
 import { systemClock } from '../../src/core/clock.ts';
-import { RowsEngine } from '../../src/store/rows/engine.ts';
 import { startBuiltChild } from './built.ts';
-import { rowsOf } from './contract/model.ts';
-import { range } from './contract/rig.ts';
+import { readKept } from './client-rig.ts';
 import { linesOf, useTempDirs } from './temp-dir.ts';
 
 const KILLS = 5;
@@ -30,13 +27,9 @@ it(`${KILLS} kills of the daemon’s store lose nothing that was acknowledged`, 
       highest = Math.max(highest, sequence);
     }
 
-    const engine = new RowsEngine(join(dir, 'telemetry.db'), systemClock);
-    const { next, catalogue } = await engine.open();
-    expect(next).toBeGreaterThanOrEqual(highest);
-    const { columns } = await engine.raw({ series: catalogue.map(({ id }) => id), range: range(0, 1e9), limit: 1e6 });
-    await engine.close();
-    const stored = new Map(rowsOf(columns).map(({ timeMs, value }) => [timeMs, value]));
-    for (const [time, value] of acknowledged) expect(stored.get(time)).toBe(value);
+    const kept = await readKept(dir);
+    expect(kept.next).toBeGreaterThanOrEqual(highest);
+    for (const [time, value] of acknowledged) expect(kept.valueAt(time)).toBe(value);
   }
   process.stdout.write(`${acknowledged.size} acknowledged samples survived ${KILLS} kills\n`);
   expect(acknowledged.size).toBeGreaterThan(KILLS);

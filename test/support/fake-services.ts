@@ -224,7 +224,12 @@ export class FakeServices implements ApiServices {
   }
 
   readonly sources = { list: (tenant: string) => this.allSources.filter((source) => source.tenant === tenant) };
-  readonly stream = () => ({ next: this.samples.length as Sequence, durable: this.samples.length as Sequence, fault: this.fault });
+  readonly stream = () => ({
+    profile: 'balanced' as const,
+    next: this.samples.length as Sequence,
+    durable: this.samples.length as Sequence,
+    fault: this.fault,
+  });
   readonly readiness = () => ({ missing: this.missing });
 
   readonly lastSyncMs = (tenant: string, twinId: string): UnixMs | null => {

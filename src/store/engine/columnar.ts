@@ -171,7 +171,7 @@ export class ColumnarEngine implements Engine {
 
   async stats(): Promise<StoreStats> {
     const { maintenance } = this.#opened();
-    return { engine: 'columnar', profile: 'balanced', ...maintenance.sizes(), newestMs: this.#edge() };
+    return { engine: 'columnar', ...maintenance.sizes(), newestMs: this.#edge() };
   }
 
   async setRetention(policy: RetentionPolicy): Promise<void> {

@@ -218,7 +218,7 @@ export class RowsEngine implements Engine {
     const database = this.#open();
     const pages = Number(database.pragma('page_count', { simple: true })) * Number(database.pragma('page_size', { simple: true }));
     const samples = Number(database.prepare('SELECT COUNT(*) FROM sample').pluck().get());
-    return { engine: 'rows', profile: 'balanced', samples, fileBytes: pages, oldestMs: this.#edgeMs('min'), newestMs: this.#edgeMs('max') };
+    return { engine: 'rows', samples, fileBytes: pages, oldestMs: this.#edgeMs('min'), newestMs: this.#edgeMs('max') };
   }
 
   async setRetention(policy: RetentionPolicy): Promise<void> {
