@@ -103,6 +103,8 @@ async function furnish(config: LoadedConfig, log: Log, undo: (() => Promise<void
     clock: systemClock,
     log: log.child({ part: 'store' }),
     spawn: (workerData) => spawnWorker({ source: 'store/worker.ts', bundle: 'store-worker.js' }, { workerData }),
+    spawnQuery: (workerData) =>
+      spawnWorker({ source: 'store/query-worker.ts', bundle: 'store-query-worker.js' }, { workerData, transferList: [workerData.store] }),
   });
   const recovered = await store.start();
   undo.push(() => store.stop());

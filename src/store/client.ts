@@ -1,5 +1,5 @@
 /** The main thread's side of the store: calls to the worker, who waits for what to be durable, and a new worker when one dies. */
-import type { Worker } from 'node:worker_threads';
+import type { MessagePort, Worker } from 'node:worker_threads';
 import type { Clock } from '../core/clock.ts';
 import { GatewayError, messageOf } from '../core/errors.ts';
 import type { Log } from '../core/log.ts';
@@ -10,14 +10,17 @@ import {
   ENGINE_CALLS,
   type Fault,
   type FromWorker,
+  HISTORY_CALLS,
+  type QueryWorkerData,
   RECORD_CALLS,
   type StoreCallName,
   type StoreCalls,
   type StoreWorkerData,
   type ToWorker,
 } from './protocol.ts';
+import { QueryClient } from './query-client.ts';
 import type { RecordStore } from './records.ts';
-import type { RecoveryReport, RetentionPolicy, TelemetryStore } from './telemetry.ts';
+import type { RecoveryReport, RetentionPolicy, TelemetryReads, TelemetryStore } from './telemetry.ts';
 import { Waiters } from './waiters.ts';
 
 const RESTART_DELAY_MS = 200; // at most five a second, and data back within one
@@ -32,6 +35,7 @@ export interface StoreClientOptions {
   readonly clock: Clock;
   readonly log: Log;
   readonly spawn: (data: StoreWorkerData) => Worker;
+  readonly spawnQuery: (data: QueryWorkerData) => Worker;
 }
 
 interface Call {
@@ -58,6 +62,7 @@ export class StoreClient {
   #fault: Fault | undefined;
   #flushSinceMs: number | undefined;
   #writeSinceMs: number | undefined;
+  readonly #query: QueryClient;
   readonly #waiters = new Waiters();
   readonly #calls = new Map<number, Call>();
   #nextCall = 1;
@@ -65,10 +70,14 @@ export class StoreClient {
 
   constructor(options: StoreClientOptions) {
     this.#options = options;
+    const { dataDir, clock, log, spawnQuery: spawn } = options;
+    const introduce = (port: MessagePort) => this.#worker?.postMessage({ kind: 'reader', port } satisfies ToWorker, [port]);
+    this.#query = new QueryClient({ dataDir, clock, log, spawn, introduce });
     const calls = this.#remotes();
     this.#retention = options.retention;
     this.telemetry = {
       ...calls,
+      ...this.#history(),
       durable: (sequence, signal) => this.durable(sequence, signal),
       setRetention: (policy) => {
         this.#retention = policy; // for the worker that may follow
@@ -140,6 +149,8 @@ export class StoreClient {
     const closed = new Promise<void>((resolve) => {
       this.#onStopped = resolve;
     });
+    const error = new GatewayError('stopped', 'the store has stopped');
+    await this.#query.end(error);
     if (this.#running) this.#send({ kind: 'stop' });
     const timeout = new AbortController();
     const late = clock.sleep(STOP_TIMEOUT_MS, timeout.signal).then(
@@ -150,7 +161,6 @@ export class StoreClient {
     timeout.abort();
     this.#ended = true;
     this.#waiters.settle(this.#options.ring.durable);
-    const error = new GatewayError('stopped', 'the store has stopped');
     this.#waiters.rejectAll(error);
     this.#rejectCalls(error);
     await this.#worker.terminate();
@@ -188,6 +198,7 @@ export class StoreClient {
     }
     this.#options.log.error({ err: failure, code }, 'the store worker ended and is started again');
     this.#rejectCalls(error);
+    void this.#query.end(error); // it knows the old one's files and has no line to the next
     if (!wasRunning) this.#waiters.rejectAll(error);
     void this.#respawn();
   }
@@ -278,11 +289,22 @@ export class StoreClient {
     return call;
   }
 
+  #refusal(): GatewayError | undefined {
+    if (this.#stopping) return new GatewayError('stopped', 'the store has stopped');
+    return this.#running ? undefined : new GatewayError('store_failed', 'the store is being started again');
+  }
+
+  #history(): Pick<TelemetryReads, (typeof HISTORY_CALLS)[number]> {
+    const ask = (call: (typeof HISTORY_CALLS)[number]) => (query: never) => {
+      const refusal = this.#refusal();
+      return refusal ? Promise.reject(refusal) : this.#query.ask({ call, query });
+    };
+    return Object.fromEntries(HISTORY_CALLS.map((call) => [call, ask(call)])) as never;
+  }
+
   #call(method: StoreCallName, args: readonly unknown[]): Promise<unknown> {
-    if (!this.#running || this.#stopping) {
-      const code = this.#stopping ? 'stopped' : 'store_failed';
-      return Promise.reject(new GatewayError(code, this.#stopping ? 'the store has stopped' : 'the store is being started again'));
-    }
+    const refusal = this.#refusal();
+    if (refusal) return Promise.reject(refusal);
     return new Promise((resolve, reject) => {
       const id = this.#nextCall++;
       this.#calls.set(id, { resolve, reject });

@@ -1,9 +1,11 @@
-/** The messages between the main thread and the store worker. Samples never travel here: they are in the ring. */
+/** The messages between the main thread, the store worker and the query worker. New samples never travel here: they are in the ring. */
+import type { MessagePort } from 'node:worker_threads';
 import type { ErrorCode } from '../core/errors.ts';
 import type { StoreProfile } from '../core/store-profile.ts';
-import type { Sequence } from '../core/tag.ts';
+import type { Sequence, SeriesId } from '../core/tag.ts';
+import type { UnsealedSamples } from './engine/unsealed.ts';
 import type { RecordsDatabase } from './sqlite/records.ts';
-import type { RecoveryReport, RetentionPolicy, TelemetryReads } from './telemetry.ts';
+import type { AggregateQuery, RawQuery, RecoveryReport, RetentionPolicy, SeriesQuery, TelemetryReads, TimeRange } from './telemetry.ts';
 
 /** Handed to the worker at its start. */
 export interface StoreWorkerData {
@@ -22,7 +24,9 @@ type Asynchronous<Methods, Names extends keyof Methods> = {
     : never;
 };
 
-export const ENGINE_CALLS = ['latest', 'raw', 'aggregate', 'gaps', 'count', 'changes', 'stats', 'setRetention'] as const;
+/** Answered by the query worker. */
+export const HISTORY_CALLS = ['raw', 'aggregate', 'gaps', 'count'] as const;
+export const ENGINE_CALLS = ['latest', 'changes', 'stats', 'setRetention'] as const;
 export const RECORD_CALLS = [
   'documents',
   'putDocument',
@@ -34,7 +38,7 @@ export const RECORD_CALLS = [
   'revokeToken',
 ] as const;
 
-/** Everything that can be asked of the worker by name. */
+/** Everything that can be asked of the store worker by name. */
 export type StoreCalls = Asynchronous<
   TelemetryReads & { setRetention(policy: RetentionPolicy): Promise<void> },
   (typeof ENGINE_CALLS)[number]
@@ -48,6 +52,8 @@ export type ToWorker =
   /** Write what is published, so that its slots become free: nobody waits for it to be safe. */
   | { readonly kind: 'write' }
   | { readonly kind: 'call'; readonly id: number; readonly method: StoreCallName; readonly args: readonly unknown[] }
+  /** A query worker that will ask for what is not sealed. */
+  | { readonly kind: 'reader'; readonly port: MessagePort }
   | { readonly kind: 'stop' };
 
 export interface Fault {
@@ -70,3 +76,37 @@ export type FromWorker =
   /** Something in the store's files is damaged: what, and how. */
   | { readonly kind: 'damage'; readonly what: string; readonly reason: string }
   | { readonly kind: 'stopped' };
+
+/** Handed to the query worker at its start. */
+export interface QueryWorkerData {
+  readonly dataDir: string;
+  /** The line to the store worker. */
+  readonly store: MessagePort;
+}
+
+export type Question =
+  | { readonly call: 'raw'; readonly query: RawQuery }
+  | { readonly call: 'aggregate'; readonly query: AggregateQuery }
+  | { readonly call: 'gaps'; readonly query: SeriesQuery & { readonly limit: number } }
+  | { readonly call: 'count'; readonly query: SeriesQuery & { readonly atMost: number } };
+
+export interface ToQueryWorker {
+  readonly id: number;
+  readonly question: Question;
+}
+
+export type FromQueryWorker =
+  | { readonly kind: 'answer'; readonly id: number; readonly value: unknown }
+  | { readonly kind: 'refused'; readonly id: number; readonly fault: Fault }
+  | { readonly kind: 'damage'; readonly what: string; readonly reason: string };
+
+/** From the query worker to the store worker: what is not sealed of these series? */
+export interface ToStore {
+  readonly id: number;
+  readonly series: readonly SeriesId[];
+  readonly range: TimeRange;
+}
+
+export type FromStore =
+  | { readonly kind: 'unsealed'; readonly id: number; readonly samples: UnsealedSamples }
+  | { readonly kind: 'refused'; readonly id: number; readonly fault: Fault };

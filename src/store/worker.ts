@@ -3,16 +3,24 @@
  * and record calls. An event loop, not a blocking one: a worker that sleeps in Atomics.wait does not hear its messages.
  */
 import { join } from 'node:path';
-import { parentPort, workerData } from 'node:worker_threads';
+import { type MessagePort, parentPort, workerData } from 'node:worker_threads';
 import { systemClock } from '../core/clock.ts';
 import { GatewayError, messageOf } from '../core/errors.ts';
 import { Ring } from '../core/ring.ts';
 import type { Sequence } from '../core/tag.ts';
 import { ColumnarEngine } from './engine/columnar.ts';
-import type { Engine } from './engine.ts';
+import { buffersOf } from './engine/unsealed.ts';
 import { PACES, type Pace } from './pace.ts';
-import { ENGINE_CALLS, type Fault, type FromWorker, RECORD_CALLS, type StoreWorkerData, type ToWorker } from './protocol.ts';
-import { sqliteError } from './sqlite/database.ts';
+import {
+  ENGINE_CALLS,
+  type FromStore,
+  type FromWorker,
+  RECORD_CALLS,
+  type StoreWorkerData,
+  type ToStore,
+  type ToWorker,
+} from './protocol.ts';
+import { faultOf } from './sqlite/database.ts';
 import { RecordsDatabase } from './sqlite/records.ts';
 
 /** How often the engine is asked whether it has something to do in the background. */
@@ -23,7 +31,7 @@ const MAX_WRITE_SLOTS = 1 << 15;
 class StoreWorker {
   readonly pace: Pace;
   readonly #ring: Ring;
-  readonly #engine: Engine;
+  readonly #engine: ColumnarEngine;
   readonly #records: RecordsDatabase;
   readonly #post: (message: FromWorker) => void;
   #read = 0 as Sequence;
@@ -82,7 +90,7 @@ class StoreWorker {
       this.#stuck = false;
       return more;
     } catch (error) {
-      if (!this.#stuck) this.#post({ kind: 'background', fault: toFault(error) });
+      if (!this.#stuck) this.#post({ kind: 'background', fault: faultOf(error) });
       this.#stuck = true;
       return false;
     }
@@ -95,16 +103,18 @@ class StoreWorker {
         this.#post({ kind: 'flushed' });
       } catch (error) {
         this.#failing = true;
-        this.#post({ kind: 'flushed', fault: toFault(error) });
+        this.#post({ kind: 'flushed', fault: faultOf(error) });
       }
     } else if (message.kind === 'write') {
       await this.onTimer();
       if (!this.#failing) this.#post({ kind: 'writing' });
+    } else if (message.kind === 'reader') {
+      this.#serve(message.port);
     } else if (message.kind === 'call') {
       try {
         this.#post({ kind: 'answer', id: message.id, value: await this.#call(message.method, message.args) });
       } catch (error) {
-        this.#post({ kind: 'refused', id: message.id, fault: toFault(error) });
+        this.#post({ kind: 'refused', id: message.id, fault: faultOf(error) });
       }
     }
   }
@@ -130,6 +140,20 @@ class StoreWorker {
     this.#ring.setDurable(await this.#engine.sync());
   }
 
+  /** Tells a query worker what is not sealed. */
+  #serve(reader: MessagePort): void {
+    reader.on('message', ({ id, series, range }: ToStore) => {
+      const post = (message: FromStore, handOver: readonly ArrayBuffer[] = []) => reader.postMessage(message, [...handOver]);
+      try {
+        const samples = this.#engine.unsealed(series, range);
+        post({ kind: 'unsealed', id, samples }, buffersOf(samples));
+      } catch (error) {
+        post({ kind: 'refused', id, fault: faultOf(error) });
+      }
+    });
+    reader.unref(); // it does not keep this worker alive
+  }
+
   #recovered(): void {
     if (this.#failing) this.#post({ kind: 'writing' });
     this.#failing = false;
@@ -140,7 +164,7 @@ class StoreWorker {
     try {
       await act();
     } catch (error) {
-      if (!this.#failing) this.#post({ kind: 'writing', fault: toFault(error) });
+      if (!this.#failing) this.#post({ kind: 'writing', fault: faultOf(error) });
       this.#failing = true;
     }
   }
@@ -157,11 +181,6 @@ function isOneOf(names: readonly string[], name: string): boolean {
   return names.includes(name);
 }
 
-function toFault(error: unknown): Fault {
-  const { code, message } = sqliteError(error, 'the store');
-  return { code, message };
-}
-
 /** Undefined, after telling why, when the files can't be opened. */
 async function openWorker(data: StoreWorkerData, post: (message: FromWorker) => void): Promise<StoreWorker | undefined> {
   try {
@@ -169,7 +188,7 @@ async function openWorker(data: StoreWorkerData, post: (message: FromWorker) => 
     await worker.open(data);
     return worker;
   } catch (error) {
-    post({ kind: 'unopened', fault: toFault(error) });
+    post({ kind: 'unopened', fault: faultOf(error) });
     return undefined;
   }
 }

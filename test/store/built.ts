@@ -7,7 +7,7 @@ import { fileURLToPath } from 'node:url';
 import { Worker } from 'node:worker_threads';
 import { buildSync } from 'esbuild';
 import { afterAll, afterEach } from 'vitest';
-import type { StoreWorkerData } from '../../src/store/protocol.ts';
+import type { QueryWorkerData, StoreWorkerData } from '../../src/store/protocol.ts';
 
 const root = fileURLToPath(new URL('../..', import.meta.url));
 const dir = mkdtempSync(join(tmpdir(), 'store-built-'));
@@ -17,6 +17,7 @@ writeFileSync(join(dir, 'package.json'), '{"type":"module"}');
 buildSync({
   entryPoints: {
     'store-worker': join(root, 'src/store/worker.ts'),
+    'store-query-worker': join(root, 'src/store/query-worker.ts'),
     'kill-child': join(root, 'test/store/kill-child.ts'),
     'lock-child': join(root, 'test/store/lock-child.ts'),
     'records-child': join(root, 'test/store/sqlite/records-child.ts'),
@@ -32,6 +33,10 @@ afterAll(() => rmSync(dir, { recursive: true }));
 
 export function startBuiltWorker(workerData: StoreWorkerData): Worker {
   return new Worker(join(dir, 'store-worker.js'), { workerData });
+}
+
+export function startBuiltQueryWorker(workerData: QueryWorkerData): Worker {
+  return new Worker(join(dir, 'store-query-worker.js'), { workerData, transferList: [workerData.store] });
 }
 
 /** One Node process, not a wrapper around one, so that a SIGKILL hits what holds the files. */

@@ -2,7 +2,7 @@
 import { cpSync, mkdtempSync, rmSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
-import type { Worker } from 'node:worker_threads';
+import type { TransferListItem, Worker } from 'node:worker_threads';
 import { afterEach } from 'vitest';
 import { systemClock } from '../../src/core/clock.ts';
 import { type Log, silentLog } from '../../src/core/log.ts';
@@ -13,8 +13,8 @@ import type { Sequence, SeriesDef, SeriesId, ValueType } from '../../src/core/ta
 import type { UnixMs } from '../../src/core/time.ts';
 import { StoreClient } from '../../src/store/client.ts';
 import { ColumnarEngine } from '../../src/store/engine/columnar.ts';
-import type { StoreWorkerData, ToWorker } from '../../src/store/protocol.ts';
-import { startBuiltWorker } from './built.ts';
+import type { QueryWorkerData, StoreWorkerData, ToWorker } from '../../src/store/protocol.ts';
+import { startBuiltQueryWorker, startBuiltWorker } from './built.ts';
 
 const ALWAYS = { from: -1e14 as UnixMs, to: 1e14 as UnixMs };
 
@@ -38,6 +38,9 @@ export interface StoreOptions {
   readonly slots?: number;
   readonly profile?: StoreProfile;
   readonly startWorker?: (workerData: StoreWorkerData) => Worker;
+  readonly startQueryWorker?: (workerData: QueryWorkerData) => Worker;
+  /** How long the client sleeps when it means a minute. */
+  readonly minuteMs?: number;
 }
 
 /** All stores are stopped after each test. The pause before a restart is cut short. */
@@ -53,10 +56,9 @@ export function useStores(): (dataDir: string, options?: StoreOptions) => Store 
   };
 }
 
-export function makeStore(
-  dataDir: string,
-  { slots = 1 << 14, profile = 'balanced', startWorker = startBuiltWorker }: StoreOptions = {},
-): Store {
+export function makeStore(dataDir: string, options: StoreOptions = {}): Store {
+  const { slots = 1 << 14, profile = 'balanced', minuteMs = 60_000 } = options;
+  const { startWorker = startBuiltWorker, startQueryWorker = startBuiltQueryWorker } = options;
   const ring = new Ring(slots);
   const workers: Worker[] = [];
   const given: StoreWorkerData[] = [];
@@ -68,14 +70,15 @@ export function makeStore(
     ring,
     retention: {},
     profile,
-    clock: { ...systemClock, sleep: (ms, signal) => systemClock.sleep(ms < 1_000 ? ms / 20 : ms, signal) },
+    clock: { ...systemClock, sleep: (ms, signal) => systemClock.sleep(ms < 1_000 ? ms / 20 : ms === 60_000 ? minuteMs : ms, signal) },
     log,
+    spawnQuery: startQueryWorker,
     spawn: (workerData) => {
       const worker = startWorker(workerData);
       const post = worker.postMessage.bind(worker);
-      worker.postMessage = (message: ToWorker) => {
+      worker.postMessage = (message: ToWorker, handOver: readonly TransferListItem[] = []) => {
         sent.push(message.kind);
-        post(message);
+        post(message, handOver);
       };
       workers.push(worker);
       given.push(workerData);

@@ -20,6 +20,9 @@ const client = new StoreClient({
   clock: systemClock,
   log: silentLog,
   spawn: (workerData) => spawnWorker({ source: 'store/worker.ts', bundle: 'store-worker.js' }, { workerData }),
+  spawnQuery: () => {
+    throw new Error('nobody asks here');
+  },
 });
 const { newestMs, next } = await client.start();
 let index = (newestMs ?? -1) + 1;

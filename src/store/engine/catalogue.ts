@@ -1,8 +1,9 @@
 /** `store.db`: series, sealed chunks, rollups, the switch table of day files. Synchronous SQLite, in the store worker. */
 import type { Sequence, SeriesDef, SeriesId } from '../../core/tag.ts';
-import { type Database, openDatabase, sqliteError } from '../sqlite/database.ts';
+import { openDatabase, sqliteError } from '../sqlite/database.ts';
 import { type Migrations, migrate } from '../sqlite/migrations.ts';
 import type { StoredRun } from './blobs.ts';
+import { CatalogueReads, type Day, type Part, type PartNumber } from './catalogue-reads.ts';
 import { WINDOWS_PER_DAY } from './grid.ts';
 import { LatestTable } from './latest-table.ts';
 
@@ -37,30 +38,6 @@ const MIGRATIONS: Migrations = [
    INSERT INTO progress VALUES (1, 0, 0, NULL, 0);`,
 ];
 
-/**
- * One sealed stretch of a window; the switch that makes its chunks count. Its samples came in between the two sequences,
- * both included.
- */
-export interface Part {
-  readonly window: number;
-  readonly part: number;
-  readonly firstSequence: Sequence;
-  readonly lastSequence: Sequence;
-  readonly rows: number;
-  /** Time of the oldest sample. */
-  readonly oldestMs: number;
-}
-
-/** Which part. */
-export type PartNumber = Pick<Part, 'window' | 'part'>;
-
-export interface Day extends Omit<Part, 'window' | 'part'> {
-  readonly day: number;
-  /** The file is `<day>-<generation>.db`. */
-  readonly generation: number;
-  readonly bytes: number;
-}
-
 /** How far the engine has come. */
 export interface Progress {
   /** Sequence after the last sealed record. */
@@ -71,14 +48,10 @@ export interface Progress {
   readonly gone: { readonly beforeMs: number; readonly sequence: Sequence };
 }
 
-export class Catalogue {
-  readonly database: Database;
+export class Catalogue extends CatalogueReads {
   readonly latest: LatestTable;
   readonly #insertChunk;
   readonly #insertTimes;
-  readonly #getChunk;
-  readonly #getTimes;
-  readonly #getDayRollup;
   readonly #putDayRollup;
   #nextTimes: number;
 
@@ -87,13 +60,10 @@ export class Catalogue {
     database.pragma('wal_autocheckpoint = 0'); // a checkpoint after each seal, not in the middle of a commit
     database.pragma(`cache_size = -${CACHE_KIB}`);
     migrate(database, MIGRATIONS, file);
-    this.database = database;
+    super(database);
     this.latest = new LatestTable(database);
     this.#insertChunk = database.prepare('INSERT INTO chunk (window, part, series, times, data, ties) VALUES (?, ?, ?, ?, ?, ?)');
     this.#insertTimes = database.prepare('INSERT INTO times VALUES (?, ?)');
-    this.#getChunk = database.prepare('SELECT times, data, ties FROM chunk WHERE window = ? AND part = ? AND series = ?');
-    this.#getTimes = database.prepare('SELECT data FROM times WHERE id = ?').pluck();
-    this.#getDayRollup = database.prepare('SELECT data FROM day_rollup WHERE day = ? AND series = ?').pluck();
     this.#putDayRollup = database.prepare('INSERT OR REPLACE INTO day_rollup VALUES (?, ?, ?)');
     this.#nextTimes = Number(database.prepare('SELECT coalesce(max(id), 0) + 1 FROM times').pluck().get());
   }
@@ -140,15 +110,6 @@ export class Catalogue {
     this.database.prepare('INSERT INTO series VALUES (?, ?) ON CONFLICT DO UPDATE SET def = excluded.def').run(id, JSON.stringify(def));
   }
 
-  parts(): Part[] {
-    return this.database
-      .prepare(
-        `SELECT window, part, first_seq AS firstSequence, last_seq AS lastSequence, rows, oldest_ms AS oldestMs
-         FROM part ORDER BY window, part`,
-      )
-      .all() as Part[];
-  }
-
   putPart({ window, part, firstSequence, lastSequence, rows, oldestMs }: Part): void {
     this.database.prepare('INSERT INTO part VALUES (?, ?, ?, ?, ?, ?)').run(window, part, firstSequence, lastSequence, rows, oldestMs);
   }
@@ -164,34 +125,10 @@ export class Catalogue {
     this.#insertChunk.run(window, part, series, times, data, ties);
   }
 
-  chunk({ window, part }: PartNumber, series: SeriesId): StoredRun | undefined {
-    return this.#getChunk.get(window, part, series) as StoredRun | undefined;
-  }
-
-  /** Series that have a chunk in a part, ascending. */
-  seriesOf({ window, part }: PartNumber): SeriesId[] {
-    return this.database
-      .prepare('SELECT series FROM chunk WHERE window = ? AND part = ? ORDER BY series')
-      .pluck()
-      .all(window, part) as SeriesId[];
-  }
-
-  times(id: number): Uint8Array | undefined {
-    return this.#getTimes.get(id) as Uint8Array | undefined;
-  }
-
   /** Number of a window's next part: behind all that ever had chunks, garbage included. */
   nextPart(window: number): number {
     const used = 'SELECT part FROM chunk WHERE window = :window UNION ALL SELECT part FROM part WHERE window = :window';
     return Number(this.database.prepare(`SELECT coalesce(max(part), -1) + 1 FROM (${used})`).pluck().get({ window }));
-  }
-
-  /** Series that have a chunk in windows [first, end), ascending. */
-  seriesIn(firstWindow: number, endWindow: number): SeriesId[] {
-    return this.database
-      .prepare('SELECT DISTINCT series FROM chunk JOIN part USING (window, part) WHERE window >= ? AND window < ? ORDER BY series')
-      .pluck()
-      .all(firstWindow, endWindow) as SeriesId[];
   }
 
   /** Removes some chunks of windows [first, end) that no part counts, with their times; true when there may be more. */
@@ -217,21 +154,8 @@ export class Catalogue {
     return ids.length === SWEEP_CHUNKS;
   }
 
-  dayRollup(day: number, series: SeriesId): Uint8Array | undefined {
-    return this.#getDayRollup.get(day, series) as Uint8Array | undefined;
-  }
-
   putDayRollup(day: number, series: SeriesId, data: Uint8Array): void {
     this.#putDayRollup.run(day, series, data);
-  }
-
-  days(): Day[] {
-    return this.database
-      .prepare(
-        `SELECT day, generation, first_seq AS firstSequence, last_seq AS lastSequence, rows, oldest_ms AS oldestMs, bytes
-         FROM day ORDER BY day`,
-      )
-      .all() as Day[];
   }
 
   putDay({ day, generation, firstSequence, lastSequence, rows, oldestMs, bytes }: Day): void {
@@ -254,9 +178,5 @@ export class Catalogue {
 
   bytes(): number {
     return Number(this.database.pragma('page_count', { simple: true })) * Number(this.database.pragma('page_size', { simple: true }));
-  }
-
-  close(): void {
-    this.database.close();
   }
 }

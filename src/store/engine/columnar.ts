@@ -21,6 +21,7 @@ import type {
   RetentionPolicy,
   SeriesQuery,
   StoreStats,
+  TimeRange,
 } from '../telemetry.ts';
 import { Blobs } from './blobs.ts';
 import { Catalogue } from './catalogue.ts';
@@ -36,6 +37,7 @@ import { sealedTo } from './reader.ts';
 import { DayRollups } from './rollup.ts';
 import { sampleVisitor } from './sample-visitor.ts';
 import { Siblings } from './siblings.ts';
+import { copyUnsealed, type UnsealedSamples } from './unsealed.ts';
 import type { Wal } from './wal/log.ts';
 import { DEFAULT_SEGMENT_BYTES, openWal, type WalOptions } from './wal/open-wal.ts';
 
@@ -167,6 +169,12 @@ export class ColumnarEngine implements Engine {
 
   async changes(cursor: string | null, limit: number): Promise<ChangesPage> {
     return this.#opened().changes.page(cursor, limit);
+  }
+
+  /** What is not sealed of some series, for who reads the files in another thread. */
+  unsealed(series: readonly SeriesId[], range: TimeRange): UnsealedSamples {
+    const { maintenance } = this.#opened();
+    return copyUnsealed({ definitions: this.#definitions, frozen: maintenance.frozen, open: this.#open }, series, range);
   }
 
   async stats(): Promise<StoreStats> {

@@ -1,7 +1,8 @@
 /** Brings a whole day into a day file in small steps: blocks of four hours, rollups of five minutes. The row of `day` is the switch. */
 import type { Sequence, SeriesId } from '../../core/tag.ts';
 import { sqliteError } from '../sqlite/database.ts';
-import type { Day } from './catalogue.ts';
+import type { Catalogue } from './catalogue.ts';
+import type { Day } from './catalogue-reads.ts';
 import { DayFileWriter } from './day-file.ts';
 import { BLOCKS_PER_DAY, DAY_BLOCK_MS, DAY_MS, WINDOW_MS, WINDOWS_PER_DAY } from './grid.ts';
 import { type Layout, runOf, type Slab } from './reader.ts';
@@ -16,9 +17,12 @@ interface SharedTimes {
   readonly row: number;
 }
 
+/** The layout of the engine itself, which may write. */
+export type OwnLayout = Layout & { readonly catalogue: Catalogue };
+
 export class CompactJob {
   readonly day: number;
-  readonly #layout: Layout;
+  readonly #layout: OwnLayout;
   readonly #siblings: Siblings;
   readonly #writer: DayFileWriter;
   readonly #generation: number;
@@ -33,7 +37,7 @@ export class CompactJob {
   #oldestMs = Number.POSITIVE_INFINITY;
 
   /** `layout` holds nothing open or frozen: only what is sealed goes into a day file. */
-  constructor(layout: Layout, siblings: Siblings, day: number) {
+  constructor(layout: OwnLayout, siblings: Siblings, day: number) {
     this.day = day;
     this.#layout = layout;
     this.#siblings = siblings;

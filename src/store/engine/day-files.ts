@@ -3,9 +3,11 @@ import { mkdirSync, readdirSync, rmSync } from 'node:fs';
 import { join } from 'node:path';
 import Database from 'better-sqlite3';
 import type { SeriesId } from '../../core/tag.ts';
+import type { TimeRange } from '../telemetry.ts';
 import type { Blobs } from './blobs.ts';
-import type { Day } from './catalogue.ts';
+import type { Day } from './catalogue-reads.ts';
 import { DayFile, dayFileName } from './day-file.ts';
+import { dayOf } from './grid.ts';
 import type { Run } from './run.ts';
 
 const { SqliteError } = Database;
@@ -73,6 +75,17 @@ export class DayFiles {
   put(day: Day): void {
     this.#forget(day.day);
     this.#days.set(day.day, day);
+  }
+
+  /** For who reads beside the engine: the days that count within a range of time, as its catalogue says now. */
+  follow(days: readonly Day[], range: TimeRange): void {
+    const generations = new Map(days.map(({ day, generation }) => [day, generation]));
+    for (const { day, generation } of this.all()) {
+      if (day < dayOf(range.from) || day > dayOf(range.to - 1) || generations.get(day) === generation) continue;
+      this.#forget(day);
+      this.#days.delete(day);
+    }
+    for (const day of days) this.#days.set(day.day, day);
   }
 
   /** Removes the file of a generation that a newer one has replaced. */

@@ -6,13 +6,12 @@ import type { UnixMs } from '../../core/time.ts';
 import type { RetentionPolicy } from '../telemetry.ts';
 import type { Blobs } from './blobs.ts';
 import type { Catalogue, Progress } from './catalogue.ts';
-import { CompactJob } from './compact-job.ts';
+import { CompactJob, type OwnLayout } from './compact-job.ts';
 import type { DayFiles } from './day-files.ts';
 import { DAY_MS, dayOf, dayOfWindow, WINDOW_MS, WINDOWS_PER_DAY } from './grid.ts';
 import type { LatestSamples } from './latest.ts';
 import { type OpenWindow, OpenWindows } from './open-windows.ts';
 import type { PartIndex } from './part-index.ts';
-import type { Layout } from './reader.ts';
 import { SealJob } from './seal-job.ts';
 import type { Siblings } from './siblings.ts';
 import type { Wal } from './wal/log.ts';
@@ -49,7 +48,7 @@ export interface MaintenanceParts {
 }
 
 export class Maintenance {
-  readonly layout: Layout;
+  readonly layout: OwnLayout;
   readonly #house: MaintenanceParts;
   readonly #frozen = new Map<number, OpenWindow>();
   /** Series whose definition is in the log alone. */
@@ -79,6 +78,11 @@ export class Maintenance {
   startAt(sequence: Sequence): void {
     this.#house.catalogue.commit('starting the store', () => this.#house.catalogue.setSealed(sequence, sequence));
     this.#progress = { ...this.#progress, next: sequence, kept: sequence };
+  }
+
+  /** The windows that are being sealed. */
+  get frozen(): Iterable<OpenWindow> {
+    return this.#frozen.values();
   }
 
   get unsealedRows(): number {
@@ -207,7 +211,7 @@ export class Maintenance {
     const busy = new Set(open.numbers().map(dayOfWindow)); // what is unsealed of a day must have come after all that its file holds
     const due = [...parts.days()].filter((day) => day < today && !busy.has(day) && this.#isWorthCompacting(day)).sort((a, b) => a - b)[0];
     if (due === undefined) return false;
-    const sealed: Layout = { ...this.layout, frozen: new Map(), open: new OpenWindows() };
+    const sealed: OwnLayout = { ...this.layout, frozen: new Map(), open: new OpenWindows() };
     this.#compact = new CompactJob(sealed, siblings, due);
     return true;
   }

@@ -1,6 +1,6 @@
 /** Which windows have sealed parts, by window and by day: the table of contents of `store.db`, in memory. */
 import type { Sequence } from '../../core/tag.ts';
-import type { Part } from './catalogue.ts';
+import type { Part } from './catalogue-reads.ts';
 import { dayOfWindow } from './grid.ts';
 
 export class PartIndex {

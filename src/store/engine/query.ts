@@ -20,11 +20,14 @@ export class Query {
   readonly #layout: Layout;
   readonly #rollups: DayRollups;
   readonly #definition: (series: SeriesId) => SeriesDef | undefined;
+  readonly #guard: () => void;
 
-  constructor(layout: Layout, rollups: DayRollups, definition: (series: SeriesId) => SeriesDef | undefined) {
+  /** `guard` is called every now and then, and throws when a query has gone on for too long. */
+  constructor(layout: Layout, rollups: DayRollups, definition: (series: SeriesId) => SeriesDef | undefined, guard = () => {}) {
     this.#layout = layout;
     this.#rollups = rollups;
     this.#definition = definition;
+    this.#guard = guard;
   }
 
   raw(query: RawQuery): RawPage {
@@ -135,6 +138,7 @@ export class Query {
   }
 
   #members(ranking: Ranking, rank: number, slab: Slab): RankedRun[] {
+    this.#guard();
     const members = ranking.tags[rank]?.members ?? [];
     return members.map((series) => ({ rank, series, run: runOf(this.#layout, slab, series, members.length > 1) }));
   }

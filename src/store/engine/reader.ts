@@ -1,10 +1,9 @@
 /** Reads samples from wherever they lie: day files, sealed parts, windows being sealed, open windows; merged, in time order. */
 import type { Sequence, SeriesId } from '../../core/tag.ts';
 import type { Blobs } from './blobs.ts';
-import type { Catalogue, PartNumber } from './catalogue.ts';
+import type { CatalogueReads, PartNumber } from './catalogue-reads.ts';
 import type { DayFiles } from './day-files.ts';
 import { BLOCKS_PER_DAY, DAY_BLOCK_MS, DAY_MS, dayOf, dayOfWindow, WINDOW_MS, WINDOWS_PER_DAY } from './grid.ts';
-import type { OpenWindow, OpenWindows } from './open-windows.ts';
 import type { PartIndex } from './part-index.ts';
 import { mergeRuns, type Run, sliceRun } from './run.ts';
 
@@ -12,14 +11,20 @@ import { mergeRuns, type Run, sliceRun } from './run.ts';
 const LEVEL_SPAN = 2 ** 32;
 const UNSEALED = 2 ** 52;
 
+/** A window that is not sealed. */
+export interface Unsealed {
+  run(series: SeriesId): Run | undefined;
+}
+
 /** Where the samples of an engine lie at this moment. */
 export interface Layout {
-  readonly catalogue: Catalogue;
+  readonly catalogue: CatalogueReads;
   readonly blobs: Blobs;
   readonly parts: PartIndex;
   readonly days: DayFiles;
-  readonly frozen: ReadonlyMap<number, OpenWindow>;
-  readonly open: OpenWindows;
+  /** Windows that are being sealed. */
+  readonly frozen: ReadonlyMap<number, Unsealed>;
+  readonly open: { get(window: number): Unsealed | undefined; numbers(): readonly number[] };
 }
 
 /** A stretch of time that is read at once: of a block of a day file with the late windows over it, or of one window. */

@@ -1,7 +1,7 @@
 /** Rollups of a day: buckets of five minutes a series, kept for years; longer steps in any time zone are composed from them. */
 import type { SeriesId } from '../../core/tag.ts';
 import { Accumulator, type FoldCell } from '../fold.ts';
-import type { Catalogue } from './catalogue.ts';
+import type { CatalogueReads } from './catalogue-reads.ts';
 import { Block, encodeBlock } from './codec/block.ts';
 import { ByteReader, ByteWriter } from './codec/bytes.ts';
 import { CorruptBlockError } from './codec/corrupt-block-error.ts';
@@ -19,10 +19,10 @@ const BAD = 0x8000_0000;
 const UNCERTAIN = 0x4000_0000;
 
 export class DayRollups {
-  readonly #catalogue: Catalogue;
+  readonly #catalogue: CatalogueReads;
   readonly #report: (what: string, error: unknown) => void;
 
-  constructor(catalogue: Catalogue, report: (what: string, error: unknown) => void) {
+  constructor(catalogue: CatalogueReads, report: (what: string, error: unknown) => void) {
     this.#catalogue = catalogue;
     this.#report = report;
   }

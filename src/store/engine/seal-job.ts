@@ -1,7 +1,8 @@
 /** Seals windows in small steps: encodes heads into chunks of `store.db`; the rows of `part` at the end make them count. */
 import type { Sequence, SeriesId } from '../../core/tag.ts';
 import type { Blobs } from './blobs.ts';
-import type { Catalogue, Part } from './catalogue.ts';
+import type { Catalogue } from './catalogue.ts';
+import type { Part } from './catalogue-reads.ts';
 import type { OpenWindow } from './open-windows.ts';
 import type { Run } from './run.ts';
 import type { Siblings } from './siblings.ts';

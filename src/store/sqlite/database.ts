@@ -1,6 +1,6 @@
 /** Opens SQLite the one way that keeps what it acknowledged: WAL with a full flush at each commit. */
 import Database from 'better-sqlite3';
-import { GatewayError } from '../../core/errors.ts';
+import { type ErrorCode, GatewayError } from '../../core/errors.ts';
 
 export type { Database } from 'better-sqlite3';
 
@@ -24,6 +24,12 @@ export function openDatabase(file: string): Database.Database {
     database?.close();
     throw sqliteError(error, `opening ${file}`);
   }
+}
+
+/** What another thread is told of an error. */
+export function faultOf(error: unknown): { readonly code: ErrorCode; readonly message: string } {
+  const { code, message } = sqliteError(error, 'the store');
+  return { code, message };
 }
 
 /** Maps what SQLite throws to our codes: a full disk apart from everything else. */

@@ -8,6 +8,8 @@ import { type Clock, systemClock } from '../../../src/core/clock.ts';
 import type { SeriesId } from '../../../src/core/tag.ts';
 import type { UnixMs } from '../../../src/core/time.ts';
 import { ColumnarEngine } from '../../../src/store/engine/columnar.ts';
+import { History } from '../../../src/store/engine/history.ts';
+import type { UnsealedSamples } from '../../../src/store/engine/unsealed.ts';
 import type { Engine } from '../../../src/store/engine.ts';
 import { RowsEngine } from '../../../src/store/rows/engine.ts';
 import type { AggregateColumns, Aggregation, Step } from '../../../src/store/telemetry.ts';
@@ -116,6 +118,7 @@ class Twins {
   series: SeriesId[] = [];
   #feed: Feed | undefined;
   #cursor: string | null = null;
+  #beside: History | undefined;
   readonly #followed = new Map<string, Row>();
 
   async start(): Promise<void> {
@@ -137,11 +140,15 @@ class Twins {
       await feed.commit();
     }
     if (action.kind === 'work') {
+      const unsealed = this.engine.unsealed(this.series, ALWAYS);
       this.clock.isHurried = action.isHurried;
       await settle(this.engine, action.steps);
       this.clock.isHurried = false;
+      await this.#compareBeside(unsealed);
     }
     if (action.kind === 'reopen') {
+      this.#beside?.close();
+      this.#beside = undefined;
       await this.engine.close();
       this.engine = columnar(this.dir, this.clock);
       this.#feed = await this.#open();
@@ -191,7 +198,19 @@ class Twins {
     expect(this.#followed).toEqual(last);
   }
 
+  /** A reader in another thread asks for what is not sealed, and reads the files some work later. */
+  async #compareBeside(unsealed: UnsealedSamples): Promise<void> {
+    this.#beside ??= new History({ dir: this.dir, clock: systemClock, report: fail });
+    const { series } = this;
+    const all = { series, range: ALWAYS, limit: 100_000 };
+    const daily = { series, range: ALWAYS, step: { ms: DAY }, aggregation: 'avg' } as const;
+    const [raw, aggregate] = this.#beside.answer(unsealed, ALWAYS, (query) => [query.raw(all), query.aggregate(daily)] as const);
+    expect(rowsOf(raw.columns)).toEqual(rowsOf((await this.oracle.raw(all)).columns));
+    expectSame(aggregate, await this.oracle.aggregate(daily));
+  }
+
   async close(): Promise<void> {
+    this.#beside?.close();
     await this.engine.close();
     await this.oracle.close();
   }

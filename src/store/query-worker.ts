@@ -1,0 +1,75 @@
+/** The query worker: answers questions about history from the store's files, so that a large one holds up neither commits nor the API. */
+import { join } from 'node:path';
+import { type MessagePort, parentPort, workerData } from 'node:worker_threads';
+import { systemClock } from '../core/clock.ts';
+import { GatewayError, messageOf } from '../core/errors.ts';
+import { MIN_TIME_MS } from '../core/time.ts';
+import { History } from './engine/history.ts';
+import type { UnsealedSamples } from './engine/unsealed.ts';
+import type { FromQueryWorker, FromStore, QueryWorkerData, Question, ToQueryWorker, ToStore } from './protocol.ts';
+import { faultOf } from './sqlite/database.ts';
+import type { TimeRange } from './telemetry.ts';
+
+/** Asks the store worker for what is not sealed. */
+class Unsealed {
+  readonly #store: MessagePort;
+  readonly #waiting = new Map<number, { resolve: (samples: UnsealedSamples) => void; reject: (error: unknown) => void }>();
+  #next = 1;
+
+  constructor(store: MessagePort) {
+    this.#store = store;
+    store.on('message', (message: FromStore) => {
+      const waiter = this.#waiting.get(message.id);
+      this.#waiting.delete(message.id);
+      if (message.kind === 'unsealed') waiter?.resolve(message.samples);
+      else waiter?.reject(new GatewayError(message.fault.code, message.fault.message));
+    });
+  }
+
+  ask(series: ToStore['series'], range: TimeRange): Promise<UnsealedSamples> {
+    return new Promise((resolve, reject) => {
+      const id = this.#next++;
+      this.#waiting.set(id, { resolve, reject });
+      this.#store.postMessage({ id, series, range } satisfies ToStore);
+    });
+  }
+}
+
+async function answer(history: History, unsealed: Unsealed, question: Question): Promise<unknown> {
+  const { call, query } = question;
+  // Whether a gap was open before is asked of all that came before.
+  const range = call === 'gaps' ? { from: MIN_TIME_MS, to: query.range.to } : query.range;
+  const samples = await unsealed.ask(query.series, range);
+  return history.answer(samples, range, (asked) => {
+    switch (question.call) {
+      case 'raw':
+        return asked.raw(question.query);
+      case 'aggregate':
+        return asked.aggregate(question.query);
+      case 'gaps':
+        return asked.gaps(question.query);
+      case 'count':
+        return asked.count(question.query);
+    }
+  });
+}
+
+function main(): void {
+  const port = parentPort;
+  if (!port) throw new Error('this file is the start of a worker thread');
+  const { dataDir, store } = workerData as QueryWorkerData;
+  const post = (message: FromQueryWorker) => port.postMessage(message);
+  const report = (what: string, error: unknown) => post({ kind: 'damage', what, reason: messageOf(error) });
+  const unsealed = new Unsealed(store);
+  let history: History | undefined;
+  port.on('message', async ({ id, question }: ToQueryWorker) => {
+    try {
+      history ??= new History({ dir: join(dataDir, 'telemetry'), clock: systemClock, report });
+      post({ kind: 'answer', id, value: await answer(history, unsealed, question) });
+    } catch (error) {
+      post({ kind: 'refused', id, fault: faultOf(error) });
+    }
+  });
+}
+
+main();

@@ -1,0 +1,95 @@
+/** The query worker through the client: it answers what was durable when it was asked, comes and goes, and dies without harm. */
+import type { Worker } from 'node:worker_threads';
+import { describe, expect, it } from 'vitest';
+import { systemClock } from '../../src/core/clock.ts';
+import type { UnixMs } from '../../src/core/time.ts';
+import type { QueryWorkerData } from '../../src/store/protocol.ts';
+import { startBuiltQueryWorker } from './built.ts';
+import { eventually, useStores } from './client-rig.ts';
+import { useTempDirs } from './temp-dir.ts';
+
+const ALWAYS = { from: -1e14 as UnixMs, to: 1e14 as UnixMs };
+
+/** Query workers, the present one last. */
+function watched(): { readonly workers: Worker[]; readonly startQueryWorker: (data: QueryWorkerData) => Worker } {
+  const workers: Worker[] = [];
+  return {
+    workers,
+    startQueryWorker: (data) => {
+      const worker = startBuiltQueryWorker(data);
+      workers.push(worker);
+      return worker;
+    },
+  };
+}
+
+describe('the query worker', () => {
+  const tempDir = useTempDirs();
+  const makeStore = useStores();
+
+  it('starts at the first question, and rests after a minute without one', async () => {
+    const { workers, startQueryWorker } = watched();
+    const { client, ring, define, push } = makeStore(tempDir(), { startQueryWorker, minuteMs: 300 });
+    await client.start();
+    const series = define();
+    push(series, 1, 5);
+    await client.durable(ring.head);
+    expect((await client.telemetry.latest([series], 'newest')).rows).toBe(1);
+    expect(workers.length).toBe(0);
+    const count = () => client.telemetry.count({ series: [series], range: ALWAYS, atMost: 10 });
+    expect(await count()).toBe(1);
+    expect(await count()).toBe(1);
+    expect(workers.length).toBe(1);
+    let exited = false;
+    workers[0]?.on('exit', () => {
+      exited = true;
+    });
+    await eventually(() => exited);
+    expect(await count()).toBe(1);
+    expect(workers.length).toBe(2);
+  });
+
+  it('sees everything that was durable when it was asked, while windows are sealed and days compacted', async () => {
+    const { client, ring, define, push } = makeStore(tempDir());
+    await client.start();
+    const series = define();
+    let pushed = 0;
+    let asked = 0;
+    const endMs = systemClock.monotonicMs() + 3_000;
+    while (systemClock.monotonicMs() < endMs) {
+      // Times of long ago, a quarter of an hour apart: each window is sealed as soon as it is written.
+      for (let burst = 0; burst < 20; burst++) if (push(series, pushed * 900_000, pushed)) pushed++;
+      await client.durable(ring.head);
+      const [{ columns }, count] = await Promise.all([
+        client.telemetry.raw({ series: [series], range: ALWAYS, limit: 1e6 }),
+        client.telemetry.count({ series: [series], range: ALWAYS, atMost: 1e6 }),
+      ]);
+      expect(columns.rows).toBe(pushed);
+      expect(columns.numbers.every((value, index) => value === index)).toBe(true);
+      expect(count).toBe(pushed);
+      asked++;
+    }
+    expect(asked).toBeGreaterThan(5);
+    expect((await client.telemetry.stats()).oldestMs).toBe(0);
+  });
+
+  it('is started again after it died, and who waited is told so', async () => {
+    const { workers, startQueryWorker } = watched();
+    const { client, ring, define, push, logged } = makeStore(tempDir(), { startQueryWorker });
+    await client.start();
+    const series = define();
+    for (let time = 0; time < 5_000; time++) push(series, time, time);
+    await client.durable(ring.head);
+    const raw = () => client.telemetry.raw({ series: [series], range: ALWAYS, limit: 5_000 });
+    await raw();
+    const asked = Promise.allSettled([raw(), raw(), raw()]);
+    await workers[0]?.terminate();
+    const failed = (await asked).filter((outcome) => outcome.status === 'rejected');
+    for (const { reason } of failed) expect(reason).toMatchObject({ code: 'store_failed' });
+    expect(failed.length).toBeGreaterThan(0);
+    expect((await raw()).columns.rows).toBe(5_000);
+    expect(workers.length).toBe(2);
+    expect(logged).toEqual(['the query worker ended']);
+    expect(client.health).toBe('ok');
+  });
+});
