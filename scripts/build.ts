@@ -20,7 +20,12 @@ const banner = [
 
 await build({
   absWorkingDir: root,
-  entryPoints: { main: 'src/main.ts', 'store-worker': 'src/store/worker.ts', 'store-query-worker': 'src/store/query-worker.ts', 'demo-devices': 'src/cli/demo/devices.ts' },
+  entryPoints: {
+    main: 'src/main.ts',
+    'store-worker': 'src/store/worker.ts',
+    'store-query-worker': 'src/store/query-worker.ts',
+    'demo-devices': 'src/cli/demo/devices.ts',
+  },
   outdir,
   bundle: true,
   splitting: true,
