@@ -28,6 +28,7 @@ const PACKAGES = {
   'json-p3': ['src/drivers/mqtt/'],
   'better-sqlite3': ['src/store/'],
   pino: ['src/system/'],
+  'prom-client': ['src/system/'],
   yaml: ['src/config/', 'src/cli/demo\\.ts'],
   hono: ['src/api/'],
   '@hono/node-server': ['src/api/'],

@@ -1,4 +1,4 @@
-/** How the box itself fares: alive, ready, and the full picture. */
+/** How the box itself fares: alive, ready, and the full picture, for people and for Prometheus. */
 import { toIso, type UnixMs } from '../core/time.ts';
 import { type Answer, type Call, ok, publicRoute, type Route, route } from './route.ts';
 import type { ApiServices } from './services.ts';
@@ -9,6 +9,7 @@ export function opsRoutes(services: ApiServices): Route[] {
     publicRoute('/healthz', () => ok({ status: 'ok' })),
     publicRoute('/readyz', () => readiness(services)),
     route('GET', '/v1/status', 'read:assets', (call) => status(services, call)),
+    route('GET', '/metrics', 'admin', async () => ({ status: 200, body: undefined, content: await services.metrics() })),
   ];
 }
 

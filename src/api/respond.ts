@@ -1,9 +1,8 @@
-/** The HTTP response of an answer: JSON, and the headers that every response has. */
+/** The HTTP response of an answer: JSON or text, and the headers that every response has. */
 import type { Answer } from './route.ts';
 
 /** Nothing of this API belongs into a cache, a frame or another page's script. */
 const COMMON_HEADERS = {
-  'Content-Type': 'application/json',
   'Cache-Control': 'no-store',
   'Content-Security-Policy': "default-src 'self'; frame-ancestors 'none'; object-src 'none'",
   'Cross-Origin-Resource-Policy': 'same-origin',
@@ -13,8 +12,10 @@ const COMMON_HEADERS = {
 };
 
 export function respond(answer: Answer, requestId: string): Response {
-  return new Response(JSON.stringify(answer.body), {
+  const text = answer.content ? answer.content.data : JSON.stringify(answer.body);
+  const type = text === undefined ? undefined : { 'Content-Type': answer.content?.type ?? 'application/json' };
+  return new Response(text ?? null, {
     status: answer.status,
-    headers: { ...COMMON_HEADERS, 'X-Request-Id': requestId, ...answer.headers },
+    headers: { ...COMMON_HEADERS, ...type, 'X-Request-Id': requestId, ...answer.headers },
   });
 }

@@ -13,8 +13,10 @@ export interface Call {
 
 export interface Answer {
   readonly status: number;
-  /** Plain JSON. */
+  /** Plain JSON; undefined for an answer without a body, or with `content` instead. */
   readonly body: unknown;
+  /** What is no JSON, or is JSON text already. */
+  readonly content?: { readonly type: string; readonly data: string };
   readonly headers?: Readonly<Record<string, string>>;
 }
 

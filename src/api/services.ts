@@ -65,6 +65,8 @@ export interface ApiServices {
   /** Where the readings went that came through that door. */
   doorLedger(tenant: string): LedgerCounts;
   stream(): StreamView;
+  /** Of the whole box, in Prometheus' text format. */
+  metrics(): Promise<{ readonly type: string; readonly data: string }>;
   /** Alive parts that `/readyz` asks for; an empty `missing` means ready. */
   readiness(): { readonly missing: readonly string[] };
   /** Time of the twin's newest committed sample or null. */

@@ -73,7 +73,9 @@ async function build(config: LoadedConfig, log: Log, undo: (() => Promise<void> 
   const parts = [pipeline.run(running.signal), twins.run(running.signal)];
   undo.push(() => running.abort());
   const configTokens = config.tokens.map(toStoredToken);
-  const services = apiServices({ ...house, log, version: version(), sources: config.sources, twinTypes: config.twinTypes, configTokens });
+  const tenants = config.tenants.map(({ id }) => id);
+  const { sources, twinTypes } = config;
+  const services = apiServices({ ...house, log, version: version(), sources, tenants, twinTypes, configTokens });
   const listening = await listen({ ...config.listen, api: createApi(services), clock, log });
   undo.push(() => listening.close(API_CLOSE_MS));
   const adminTokenFile = configTokens.length > 0 ? undefined : await ensureAdminToken(store.records, config.dataDir, clock.now());

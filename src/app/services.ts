@@ -1,5 +1,5 @@
 /** Hands the parts of the house to the API in the shape it asks for. */
-import type { ApiServices } from '../api/services.ts';
+import type { ApiServices, StreamView } from '../api/services.ts';
 import type { Emit } from '../core/emit.ts';
 import type { Log } from '../core/log.ts';
 import { API_SOURCE } from '../core/tag.ts';
@@ -11,10 +11,12 @@ import type { SourceSpec } from '../ingest/source.ts';
 import type { Supervisor } from '../ingest/supervisor.ts';
 import type { StoreClient } from '../store/client.ts';
 import type { RecordStore, StoredToken } from '../store/records.ts';
+import { METRICS_CONTENT_TYPE, Metrics } from '../system/metrics.ts';
 import type { WallClock } from '../system/wall-clock.ts';
 import type { LiveValues } from '../twin/live.ts';
 import type { TwinRegistry } from '../twin/registry.ts';
 import type { Binding, LiveReading } from '../twin/twin.ts';
+import { type MetricParts, metricFamilies } from './metrics.ts';
 
 export interface Parts {
   readonly clock: WallClock;
@@ -27,6 +29,8 @@ export interface Parts {
   readonly twins: TwinRegistry;
   readonly sources: readonly SourceSpec[];
   readonly twinTypes: readonly string[];
+  /** All of them. */
+  readonly tenants: readonly string[];
   readonly configTokens: readonly StoredToken[];
 }
 
@@ -34,6 +38,7 @@ export function apiServices(parts: Parts): ApiServices {
   const { clock, log, version, store, pipeline, supervisor, live, twins } = parts;
   const periods = periodsByTag(parts.sources);
   const doors = new Map<string, Emit>();
+  const metrics = new Metrics(async () => metricFamilies(await metricParts(parts)));
   const reading = (tenant: string, binding: Binding) => freshen(live.reading(tenant, binding), parts, tenant, binding);
   return {
     clock,
@@ -56,7 +61,8 @@ export function apiServices(parts: Parts): ApiServices {
       return door;
     },
     doorLedger: (tenant) => supervisor.account(API_SOURCE, tenant).counts(),
-    stream: () => ({ profile: store.profile, next: pipeline.ring.head, durable: pipeline.ring.durable, fault: faultOf(store) }),
+    stream: () => streamView(parts),
+    metrics: async () => ({ type: METRICS_CONTENT_TYPE, data: await metrics.text() }),
     readiness: () => ({ missing: store.health === 'ok' ? [] : [`store: ${store.health}`] }),
     lastSyncMs: (tenant, twinId) => {
       const times = twins.get(tenant, twinId)?.sensors.map((sensor) => live.reading(tenant, sensor.binding)?.valueMs ?? null) ?? [];
@@ -66,6 +72,17 @@ export function apiServices(parts: Parts): ApiServices {
       );
     },
   };
+}
+
+function streamView({ store, pipeline: { ring } }: Parts): StreamView {
+  return { profile: store.profile, next: ring.head, durable: ring.durable, fault: faultOf(store) };
+}
+
+async function metricParts(parts: Parts): Promise<MetricParts> {
+  const { version, supervisor, pipeline, store } = parts;
+  const sources = supervisor.list();
+  const rest = parts.tenants.map((tenant) => ({ tenant, ledger: supervisor.account(API_SOURCE, tenant).counts() }));
+  return { version, sources, rest, ring: pipeline.ring, stream: streamView(parts), store: await store.telemetry.stats() };
 }
 
 /** A reading within the deadband is not stored, but it shows that the tag is alive. */

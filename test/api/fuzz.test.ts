@@ -95,7 +95,8 @@ function expectForm(path: string, response: JsonResponse): void {
   expect(response.status).toBeLessThan(500);
   const { body } = response;
   if (response.status < 400) {
-    expect(path === '/healthz' || path === '/readyz' ? body.status : body.data).toBeDefined();
+    const bare = path === '/healthz' || path === '/readyz' ? body.status : path === '/metrics' ? body : body.data;
+    expect(bare).toBeDefined();
     return;
   }
   expect(body.error.code).toMatch(path.startsWith('/api/') ? /^[A-Z_]+$/ : /^[a-z_]+$/);

@@ -208,4 +208,15 @@ describe('the box', () => {
     ]);
     expect(data.store).toMatchObject({ engine: 'fake', profile: 'balanced', lag: 0, fault: 'disk_full' });
   });
+
+  it('GET /metrics gives the whole box to an admin, as text', async () => {
+    const api = new ApiClient();
+    const scrape = (token: string) =>
+      api.api.fetch(new Request('http://box.test/metrics', { headers: { Authorization: `Bearer ${token}` } }));
+    const response = await scrape(api.token);
+    expect(response.status).toBe(200);
+    expect(response.headers.get('Content-Type')).toBe('text/plain; version=0.0.4');
+    expect(await response.text()).toBe('twinbox_ring_slots 16\n');
+    expect((await scrape(api.services.addToken(['read:assets', 'read:telemetry']))).status).toBe(403);
+  });
 });

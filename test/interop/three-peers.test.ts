@@ -2,7 +2,7 @@
 import { setTimeout as sleep } from 'node:timers/promises';
 import { afterAll, beforeAll, describe, expect, test } from 'vitest';
 import { TestDaemon } from '../support/daemon.ts';
-import { allSamples, expectBalancedBooks, latest } from '../support/history.ts';
+import { allSamples, expectBalancedBooks, latest, scrape } from '../support/history.ts';
 import { eventually, figure } from '../support/wait.ts';
 import { leaveOut, libmodbus, Mosquitto, open62541, type Peer } from './peers.ts';
 import { MODBUS_VALUES, modbusSource, mqttSource, OPCUA_VALUES, opcuaSource, Publisher, SIMULATED_SOURCE } from './plant.ts';
@@ -205,6 +205,13 @@ describe.skipIf(left)('three peers', () => {
     }
     await expectOthersToFlow(protocol, frozenMs);
     await expectBalancedBooks(daemon);
+  });
+
+  test('a scrape shows all as up, and readings of each', async () => {
+    const up = await scrape(daemon, 'twinbox_source_up');
+    expect([...up.values()]).toEqual([1, 1, 1, 1]); // and the simulator
+    const committed = [...(await scrape(daemon, 'twinbox_readings_total'))].filter(([labels]) => labels.includes('outcome="committed"'));
+    expect(committed.filter(([, count]) => count > 0).length).toBe(4);
   });
 
   test('after all that the values are still right', async () => {

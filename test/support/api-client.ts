@@ -53,6 +53,7 @@ export class ApiClient {
       }),
     );
     const text = await response.text();
-    return { status: response.status, headers: response.headers, body: text === '' ? undefined : JSON.parse(text) };
+    const isJson = response.headers.get('Content-Type') === 'application/json';
+    return { status: response.status, headers: response.headers, body: isJson && text !== '' ? JSON.parse(text) : text || undefined };
   }
 }

@@ -224,6 +224,7 @@ export class FakeServices implements ApiServices {
   }
 
   readonly sources = { list: (tenant: string) => this.allSources.filter((source) => source.tenant === tenant) };
+  readonly metrics = async () => ({ type: 'text/plain; version=0.0.4', data: 'twinbox_ring_slots 16\n' });
   readonly stream = () => ({
     profile: 'balanced' as const,
     next: this.samples.length as Sequence,

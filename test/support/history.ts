@@ -57,6 +57,14 @@ export async function expectBalancedBooks(daemon: TestDaemon): Promise<void> {
   }
 }
 
+/** The values of a metric, by their labels as the text of the scrape has them. */
+export async function scrape(daemon: TestDaemon, name: string): Promise<ReadonlyMap<string, number>> {
+  const response = await fetch(`${daemon.url}/metrics`, { headers: { Authorization: `Bearer ${daemon.token}` } });
+  expect(response.status).toBe(200);
+  const lines = (await response.text()).split('\n').filter((line) => line.startsWith(name));
+  return new Map(lines.map((line) => [line.slice(name.length, line.lastIndexOf(' ')), Number(line.slice(line.lastIndexOf(' ')))]));
+}
+
 function sum(counts: Record<string, number>): number {
   return Object.values(counts).reduce((total, count) => total + count, 0);
 }

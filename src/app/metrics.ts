@@ -1,0 +1,103 @@
+/** What the house tells of itself to Prometheus: sources with their ledgers, the ring, the store. */
+import type { StreamView } from '../api/services.ts';
+import type { Ring } from '../core/ring.ts';
+import type { LedgerCounts, SourceView } from '../ingest/source-state.ts';
+import type { StoreStats } from '../store/telemetry.ts';
+import type { MetricFamily, MetricValue } from '../system/metrics.ts';
+
+export interface MetricParts {
+  readonly version: string;
+  /** Of all tenants. */
+  readonly sources: readonly SourceView[];
+  /** Readings that came over REST, by tenant. */
+  readonly rest: readonly { readonly tenant: string; readonly ledger: LedgerCounts }[];
+  readonly ring: Ring;
+  readonly stream: StreamView;
+  readonly store: StoreStats;
+}
+
+export function metricFamilies(parts: MetricParts): MetricFamily[] {
+  const { version, ring } = parts;
+  return [
+    gauge('build_info', 'Version that runs', { value: 1, labels: { version } }),
+    ...sourceFamilies(parts),
+    gauge('ring_slots', 'Records that the ring can hold', { value: ring.slots }),
+    gauge('ring_backlog_slots', 'Records in the ring that are not written yet', { value: ring.backlog }),
+    ...storeFamilies(parts),
+  ];
+}
+
+function sourceFamilies({ sources, rest }: MetricParts): MetricFamily[] {
+  const of = (select: (source: SourceView) => number): MetricValue[] =>
+    sources.map((source) => ({ labels: { tenant: source.tenant, source: source.id, type: source.type }, value: select(source) }));
+  const ledgers = [
+    ...sources.map(({ tenant, id, ledger }) => ({ labels: { tenant, source: id }, ledger })),
+    ...rest.map(({ tenant, ledger }) => ({ labels: { tenant, source: 'rest' }, ledger })),
+  ];
+  return [
+    gauge('source_up', '1 while the source is connected', ...of(({ state }) => (state === 'connected' || state === 'degraded' ? 1 : 0))),
+    gauge('source_tags', 'Tags of the source', ...of(({ tagCount }) => tagCount)),
+    counter('source_errors_total', 'Failed connects and lost links', ...of(({ errors }) => errors)),
+    counter(
+      'readings_received_total',
+      'Readings that arrived',
+      ...ledgers.map(({ labels, ledger }) => ({ labels, value: ledger.received })),
+    ),
+    counter(
+      'readings_total',
+      'Readings by what became of them',
+      ...ledgers.flatMap(({ labels, ledger }) =>
+        outcomes(ledger).map(([outcome, reason, value]) => ({ labels: { ...labels, outcome, reason }, value })),
+      ),
+    ),
+    gauge(
+      'readings_in_flight',
+      'Readings on their way to the disk',
+      ...ledgers.map(({ labels, ledger }) => ({ labels, value: ledger.inFlight })),
+    ),
+  ];
+}
+
+function outcomes({ committed, deadbanded, deduplicated, rejected, dropped }: LedgerCounts): (readonly [string, string, number])[] {
+  return [
+    ['committed', '', committed],
+    ['deadbanded', '', deadbanded],
+    ['deduplicated', '', deduplicated],
+    ...Object.entries(rejected).map(([reason, count]) => ['rejected', reason, count] as const),
+    ...Object.entries(dropped).map(([reason, count]) => ['dropped', reason, count] as const),
+  ];
+}
+
+function storeFamilies({ stream, store }: MetricParts): MetricFamily[] {
+  const { engine, samples, fileBytes, oldestMs, newestMs } = store;
+  const edges = [
+    ['oldest', oldestMs],
+    ['newest', newestMs],
+  ] as const;
+  return [
+    gauge('store_info', 'Engine and profile', { labels: { engine, profile: stream.profile }, value: 1 }),
+    gauge(
+      'store_fault',
+      '1 while nothing becomes durable, by reason',
+      ...(stream.fault ? [{ labels: { reason: stream.fault }, value: 1 }] : []),
+    ),
+    gauge('store_next_sequence', 'Sequence that the next record gets', { value: stream.next }),
+    gauge('store_durable_sequence', 'Every record below is on disk', { value: stream.durable }),
+    gauge('store_lag_records', 'Records that are not on disk yet', { value: stream.next - stream.durable }),
+    gauge('store_samples', 'Samples kept', { value: samples }),
+    gauge('store_bytes', 'Size of the files', { value: fileBytes }),
+    gauge(
+      'store_edge_seconds',
+      'Time of the oldest and the newest sample',
+      ...edges.flatMap(([edge, timeMs]) => (timeMs === null ? [] : [{ labels: { edge }, value: timeMs / 1_000 }])),
+    ),
+  ];
+}
+
+function gauge(name: string, help: string, ...values: MetricValue[]): MetricFamily {
+  return { name: `twinbox_${name}`, help, type: 'gauge', values };
+}
+
+function counter(name: string, help: string, ...values: MetricValue[]): MetricFamily {
+  return { name: `twinbox_${name}`, help, type: 'counter', values };
+}

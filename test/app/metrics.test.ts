@@ -1,0 +1,58 @@
+/** Each reading of a ledger is in the metrics once, whatever became of it. */
+import { expect, test } from 'vitest';
+import { metricFamilies } from '../../src/app/metrics.ts';
+import { Ring } from '../../src/core/ring.ts';
+import type { Sequence } from '../../src/core/tag.ts';
+import type { UnixMs } from '../../src/core/time.ts';
+import type { LedgerCounts } from '../../src/ingest/source-state.ts';
+
+const ledger: LedgerCounts = {
+  received: 100,
+  committed: 60,
+  deadbanded: 5,
+  deduplicated: 4,
+  rejected: { malformed: 3, clock_ahead: 2 },
+  dropped: { store_full: 20 },
+  inFlight: 6,
+  clockAhead: 1,
+} as LedgerCounts;
+
+test('the outcomes of a source and what is in flight add up to what it received', () => {
+  const families = metricFamilies({
+    version: '1.2.3',
+    sources: [
+      {
+        id: 'plc',
+        tenant: 'default',
+        name: 'PLC',
+        type: 'modbus',
+        endpoint: '10.0.0.5:502',
+        managedBy: 'config',
+        state: 'back_off',
+        reason: 'no answer',
+        tagCount: 7,
+        createdMs: 0 as UnixMs,
+        ledger,
+        errors: 3,
+        lastError: null,
+      },
+    ],
+    rest: [{ tenant: 'default', ledger }],
+    ring: new Ring(512),
+    stream: { profile: 'sd-card', next: 50 as Sequence, durable: 44 as Sequence, fault: 'disk_full' },
+    store: { engine: 'columnar', samples: 9, fileBytes: 10, oldestMs: null, newestMs: 1_500 as UnixMs },
+  });
+  const values = (name: string) => families.find((family) => family.name === `twinbox_${name}`)?.values ?? [];
+  for (const source of ['plc', 'rest']) {
+    const sum = (name: string) =>
+      values(name)
+        .filter(({ labels }) => labels?.['source'] === source)
+        .reduce((total, { value }) => total + value, 0);
+    expect(sum('readings_total') + sum('readings_in_flight')).toBe(sum('readings_received_total'));
+  }
+  expect(values('source_up')).toEqual([{ labels: { tenant: 'default', source: 'plc', type: 'modbus' }, value: 0 }]);
+  expect(values('store_fault')).toEqual([{ labels: { reason: 'disk_full' }, value: 1 }]);
+  expect(values('store_lag_records')).toEqual([{ value: 6 }]);
+  expect(values('store_edge_seconds')).toEqual([{ labels: { edge: 'newest' }, value: 1.5 }]);
+  expect(new Set(families.map(({ name }) => name)).size).toBe(families.length);
+});
