@@ -127,6 +127,7 @@ async function furnish(config: LoadedConfig, log: Log, undo: (() => Promise<void
   });
   await restore(recovered, tags, live, store);
   const pipeline = new Pipeline({ ring, tags, clock, committer: store, consumer: live });
+  store.onLost = (from, to) => pipeline.lose(from, to);
   const supervisor = new Supervisor({ ...supervision(config, clock), pipeline, log });
   return { store, clock, live, twins, pipeline, supervisor };
 }

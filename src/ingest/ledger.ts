@@ -88,6 +88,20 @@ export class Flight {
     }
   }
 
+  /** Books runs that end in (from, to] as lost: the store had written them, and then they were gone. One lost in part counts whole. */
+  lose(from: Sequence, to: Sequence): void {
+    for (let run = this.#first; run < this.#next; run++) {
+      const at = run % this.#capacity;
+      const end = this.#ends[at] as number;
+      if (end <= from || end > to) continue;
+      const account = this.#accounts[at] as Account;
+      const count = this.#counts[at] as number;
+      account.drop('store_lost', count);
+      account.inFlight -= count;
+      this.#counts[at] = 0;
+    }
+  }
+
   #grow(): void {
     const capacity = this.#capacity * 2;
     const ends = new Float64Array(capacity);

@@ -96,6 +96,13 @@ export class Pipeline {
     this.#flight.settle(this.ring.durable);
   }
 
+  /** Books the records of [from, to) as lost: the store had written them, and then they were gone. Definitions may be among them. */
+  lose(from: Sequence, to: Sequence): void {
+    this.tags.defineAgain();
+    this.#flight.close();
+    this.#flight.lose(from, to);
+  }
+
   durable(sequence: Sequence, signal: AbortSignal): Promise<void> {
     this.publish();
     return this.#committer.durable(sequence, signal).finally(() => this.settle());

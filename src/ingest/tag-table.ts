@@ -58,6 +58,11 @@ export class TagTable {
     this.#nextId = Math.max(this.#nextId, nextId);
   }
 
+  /** The store may have lost definitions: each series' goes before its next sample. */
+  defineAgain(): void {
+    for (const entry of this.#entries) if (entry) entry.defined = false;
+  }
+
   /** The series of a wish; undefined when no more series may be made. */
   resolve(wish: SeriesWish): Entry | undefined {
     const generations = this.#byKey.get(keyOf(wish));

@@ -49,6 +49,8 @@ export type StoreHealth = 'ok' | 'starting' | 'store_failed' | 'disk_full' | 'st
 export class StoreClient {
   readonly telemetry: TelemetryStore;
   readonly records: RecordStore;
+  /** Hears of records [from, to) that were written but not found again by the next worker. */
+  onLost: ((from: Sequence, to: Sequence) => void) | undefined;
   readonly #options: StoreClientOptions;
   #worker: Worker | undefined;
   #retention: RetentionPolicy;
@@ -257,6 +259,7 @@ export class StoreClient {
   /** Only where somebody took the log's file away, or the disk did: what was written a moment ago is not there. */
   #onLost({ from, to }: { readonly from: Sequence; readonly to: Sequence }): void {
     this.#options.log.error({ from, to }, 'records that were written are no longer on the disk');
+    this.onLost?.(from, to);
     this.#waiters.rejectBetween(
       from,
       to,

@@ -61,7 +61,7 @@ class StoreWorker {
     const resumeAt = Math.max(report.next, data.resumeAt ?? 0) as Sequence;
     this.#read = resumeAt;
     this.#ring.setWritten(resumeAt);
-    this.#ring.setDurable(resumeAt);
+    this.#ring.setDurable(report.next); // what is lost is passed at the next commit, when the main thread has been told
     this.#post({ kind: 'opened', report, lost: report.next < resumeAt ? { from: report.next, to: resumeAt } : null });
   }
 

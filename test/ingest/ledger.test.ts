@@ -206,4 +206,31 @@ describe('a flight of readings', () => {
       { numRuns: 300 },
     );
   });
+
+  it('books what the store wrote and no longer has as dropped, and only that', () => {
+    const b = bench({});
+    const door = b.door('plc');
+    const level = open(door, 'level');
+    const say = (value: number) => door.number(level, (MORNING_MS + value) as UnixMs, value, GOOD);
+    say(1);
+    b.pipeline.publish();
+    const from = b.pipeline.ring.head;
+    say(2);
+    say(3);
+    b.pipeline.publish();
+    const to = b.pipeline.ring.head;
+    b.pipeline.lose(from, to);
+    say(4);
+    b.store.sync();
+    b.pipeline.publish();
+    b.store.write(10_000);
+    b.store.sync();
+    b.pipeline.settle();
+    expect(b.account('plc').counts()).toMatchObject({ received: 4, committed: 2, dropped: { store_lost: 2 }, inFlight: 0 });
+    const definitions: number[] = [];
+    const nothing = () => {};
+    const visitor = { number: nothing, integer: nothing, text: nothing, define: (series: number) => definitions.push(series) };
+    b.pipeline.ring.visit(0 as Sequence, b.pipeline.ring.head, visitor);
+    expect(definitions).toEqual([level, level]);
+  });
 });

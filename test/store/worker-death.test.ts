@@ -1,4 +1,6 @@
 /** The store's worker dies under load, again and again: nothing is lost, nothing comes twice, and whoever waited is served. */
+import { existsSync, truncateSync } from 'node:fs';
+import { join } from 'node:path';
 import { describe, expect, it } from 'vitest';
 import { systemClock } from '../../src/core/clock.ts';
 import { isGatewayError } from '../../src/core/errors.ts';
@@ -149,5 +151,29 @@ describe('a store whose worker dies', () => {
     await stopped;
     const kept = await readKept(dir);
     expect(kept.rows.length).toBe(10_000);
+  });
+
+  it('tells who waits, and the books, of records that the log no longer has', async () => {
+    const dir = tempDir();
+    const store = makeStore(dir);
+    const { client, ring } = store;
+    const lost: number[][] = [];
+    client.onLost = (from, to) => lost.push([from, to]);
+    await client.start();
+    const series = store.define();
+    store.push(series, 1, 1);
+    await client.durable(ring.head);
+    const kept = ring.head;
+    await eventually(() => existsSync(join(dir, 'telemetry', 'wal-00000001.log')));
+    await kill(store);
+    const log = join(dir, 'telemetry', 'wal-00000001.log');
+    truncateSync(log, 0); // as if the disk had forgotten it
+    await eventually(() => store.workers.length === 2 && client.health === 'ok');
+    expect(lost).toEqual([[0, kept]]);
+    store.define();
+    store.push(series, 2, 2);
+    await client.durable(ring.head);
+    const { columns } = await client.telemetry.raw({ series: [series], range: ALWAYS, limit: 10 });
+    expect([...columns.timeMs]).toEqual([2]);
   });
 });
