@@ -4,10 +4,10 @@ const PORTS = ['src/store/telemetry\\.ts', 'src/store/records\\.ts'];
 /** Folder → what of ours it may import besides itself. */
 const FLOORS = {
   core: [],
-  'drivers/modbus': ['src/core/', 'src/drivers/(driver|schema)\\.ts'],
-  'drivers/opcua': ['src/core/', 'src/drivers/(driver|schema)\\.ts'],
-  'drivers/mqtt': ['src/core/', 'src/drivers/(driver|schema)\\.ts'],
-  'drivers/simulator': ['src/core/', 'src/drivers/(driver|schema)\\.ts'],
+  'drivers/modbus': ['src/core/', 'src/drivers/(driver|command|schema)\\.ts'],
+  'drivers/opcua': ['src/core/', 'src/drivers/(driver|command|schema)\\.ts'],
+  'drivers/mqtt': ['src/core/', 'src/drivers/(driver|command|schema)\\.ts'],
+  'drivers/simulator': ['src/core/', 'src/drivers/(driver|command|schema)\\.ts'],
   'drivers/bms': ['src/core/', 'src/drivers/(driver|schema)\\.ts', 'src/drivers/(modbus|mqtt)/options\\.ts'],
   store: ['src/core/'],
   system: ['src/core/'],

@@ -8,7 +8,7 @@ type Issue = z.core.$ZodIssue;
 type KnownKeys = ReadonlyMap<string, readonly string[]>;
 
 const MAX_UNKNOWN_KEYS = 100; // of one mapping; a file of another kind may have a hundred thousand
-const MAX_LISTED_KEYS = 12; // more would hide the fault behind its help
+const MAX_LISTED_KEYS = 13; // more would hide the fault behind its help
 
 /** Validates `value`, which came from `yaml`, and gives it with defaults filled in, or everything that is wrong with it. */
 export function check<T>(schema: z.ZodType<T>, value: unknown, yaml: YamlFile): Outcome<T> {

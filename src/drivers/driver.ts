@@ -1,4 +1,4 @@
-/** The contract of every driver: connect, run, optionally read, write and browse, close. No loop of its own: the supervisor owns reconnecting. */
+/** The contract of every driver: connect, run, optionally read and write, close. No loop of its own: the supervisor owns reconnecting. */
 import type { Clock } from '../core/clock.ts';
 import type { Emit } from '../core/emit.ts';
 import type { Log } from '../core/log.ts';
@@ -16,16 +16,46 @@ export interface Driver {
   connect(signal: AbortSignal): Promise<void>;
   /** Emits readings until the signal aborts (resolves) or the link is lost (rejects `not_connected`, `timeout` or `protocol`). */
   run(emit: Emit, signal: AbortSignal): Promise<void>;
-  /** Reads the tags with these names at the device now, past any cache. One bad tag gives a bad reading, not a rejection. */
-  readNow?(tagNames: readonly string[], signal: AbortSignal): Promise<readonly Reading[]>;
+  /**
+   * Reads these tags at the device now, past any cache: a reading for each, in their order. A bad tag and an unknown one
+   * give a bad reading, not a rejection. While `run` goes on, the readings pass its `emit` too.
+   */
+  readNow?(tags: readonly TagRef[], signal: AbortSignal): Promise<readonly Reading[]>;
+  /**
+   * Writes one value to a tag, once: it is never sent a second time. Resolves with what the device then shows, which has
+   * passed the `emit` of `run` as any reading does. Called only while `run` goes on, and never twice at once for one tag.
+   *
+   * `value` is scaled, as readings are. Rejects, with nothing sent, `unknown_tag`, `not_writable` or `invalid_value`;
+   * `write_refused`, `not_writable` or `not_supported` when the device says so; `write_not_confirmed` when it took the
+   * write and can't be asked for the value. After `timeout`, `not_connected`, `protocol` and an abort it is not known
+   * whether the device has carried it out.
+   */
+  write?(tag: TagRef, value: Scalar, signal: AbortSignal): Promise<Readback>;
   /** Lets the link go. Safe after a failed connect, twice, and while `run` ends. Never rejects. */
   close(): Promise<void>;
 }
 
-/** One value read on demand. `value` null means the status says why there is none. */
-export interface Reading {
-  readonly tagName: string;
+/** A tag of a source: one name may stand under several assets. */
+export interface TagRef {
+  /** The source's own id for a tag that names no asset. */
   readonly assetId: string;
+  readonly tagName: string;
+}
+
+/** A tag's key in a Map. */
+export function tagKey({ assetId, tagName }: TagRef): string {
+  return `${assetId}\0${tagName}`;
+}
+
+/** What a device showed after a write. */
+export interface Readback {
+  readonly reading: Reading;
+  /** False when the device has taken the write and yet shows another value. */
+  readonly confirmed: boolean;
+}
+
+/** One value read on demand. `value` null means the status says why there is none. */
+export interface Reading extends TagRef {
   readonly value: Scalar | null;
   readonly status: StatusCode;
   readonly timeMs: UnixMs | undefined;

@@ -25,6 +25,8 @@ export const tagFields = {
   polling_interval_ms: z.int().min(100).max(3_600_000).optional().describe("overrides the source's interval"),
   deadband: deadbandSchema.optional().describe('changes smaller than this are not stored'),
   writable: z.boolean().default(false).describe('true allows actuators to write this tag'),
+  write_min: z.number().optional().describe('smallest value that may be written, after scaling'),
+  write_max: z.number().optional().describe('largest value that may be written, after scaling'),
   scale: z.number().min(-SCALE_LIMIT).max(SCALE_LIMIT).optional().describe('value = raw × scale + offset'),
   offset: z.number().min(-SCALE_LIMIT).max(SCALE_LIMIT).optional().describe('added after scaling'),
 };

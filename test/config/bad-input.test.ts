@@ -233,7 +233,7 @@ describe('keys and values', () => {
       yaml: 'sources:\n- name: A\n  type: opcua\n  config: { endpoint: "opc.tcp://plc:4840", unit_id: 1 }\n  tags: [{ tag_name: a, address: 1, node_id: "ns=2;i=1" }]\n',
       faults: [
         'config.yaml:4:45 sources.0.config.unit_id – unknown key "unit_id"; known here: endpoint, security_mode, security_policy, allow_insecure, authentication, subscription',
-        'config.yaml:5:25 sources.0.tags.0.address – unknown key "address"; known here: tag_name, asset_id, unit, polling_interval_ms, deadband, writable, scale, offset, node_id, sampling_interval_ms, queue_size',
+        'config.yaml:5:25 sources.0.tags.0.address – unknown key "address"; known here: tag_name, asset_id, unit, polling_interval_ms, deadband, writable, write_min, write_max, scale, offset, node_id, sampling_interval_ms, queue_size',
       ],
     },
     {

@@ -38,7 +38,7 @@ export const DEMO_MODBUS_TAGS: readonly ModbusTagInput[] = [
       holding('flow', 4, 'float32', 'm³/h'),
       holding('vibration', 6, 'float32', 'mm/s'),
       holding('pumped_volume', 8, 'uint32', 'l'),
-      { tag_name: 'power', asset_id, register_type: 'coil', address: pump },
+      { tag_name: 'power', asset_id, register_type: 'coil', address: pump, writable: true },
     ];
   }),
   { tag_name: 'speed', asset_id: CONVEYOR, register_type: 'input', address: 0, data_type: 'float32', unit: 'm/s' },

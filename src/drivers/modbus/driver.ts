@@ -2,18 +2,21 @@
 
 import { aborted } from '../../core/clock.ts';
 import type { Emit } from '../../core/emit.ts';
+import { GatewayError } from '../../core/errors.ts';
 import { ThrottledLog } from '../../core/log.ts';
 import { BAD_NODE_ID_UNKNOWN, BAD_OUT_OF_RANGE, GOOD, isBad } from '../../core/status.ts';
 import type { Scalar } from '../../core/tag.ts';
 import { ticks } from '../../core/ticker.ts';
 import type { UnixMs } from '../../core/time.ts';
-import type { Driver, DriverContext, DriverSpec, Reading } from '../driver.ts';
+import { checkWritable } from '../command.ts';
+import { type Driver, type DriverContext, type DriverSpec, type Readback, type Reading, type TagRef, tagKey } from '../driver.ts';
 import { ModbusLink } from './link.ts';
 import { endpoint, type ModbusConfig, type ModbusTag } from './options.ts';
 import { planBlocks, type ReadLimits } from './plan.ts';
 import { type Point, pointsOf, positionIn } from './point.ts';
-import { type PolledPoint, PollGroup } from './poll-group.ts';
-import { readBlocks, statusOfFailure } from './reader.ts';
+import { deliver, type PolledPoint, PollGroup } from './poll-group.ts';
+import { type Answer, readBlocks, statusOfFailure } from './reader.ts';
+import { Writer } from './writer.ts';
 
 /** The reason of a degraded source names so many of the failing tags. */
 const NAMED_TAGS = 3;
@@ -28,7 +31,11 @@ class ModbusDriver implements Driver {
   readonly #log: ThrottledLog;
   readonly #limits: ReadLimits;
   readonly #link: ModbusLink;
-  #points: readonly Point[] = [];
+  /** By `tagKey`. */
+  #points: ReadonlyMap<string, Point> = new Map();
+  #writer: Writer;
+  /** While `run` goes on. */
+  #running: { readonly emit: Emit; readonly groups: readonly PollGroup[]; readonly points: ReadonlyMap<string, PolledPoint> } | undefined;
 
   constructor(spec: DriverSpec<ModbusConfig, ModbusTag>, context: DriverContext) {
     const { config } = spec;
@@ -48,16 +55,29 @@ class ModbusDriver implements Driver {
       timeoutMs: config.timeout_ms,
       clock: context.clock,
     });
+    this.#writer = new Writer(this.#link, context.clock);
   }
 
   /** Rejects `config_invalid` when a tag's address does not exist, and `not_connected`. */
   async connect(signal: AbortSignal): Promise<void> {
-    this.#points = pointsOf(this.#spec);
+    this.#points = new Map(pointsOf(this.#spec).map((point) => [tagKey(point), point]));
+    this.#writer = new Writer(this.#link, this.#context.clock); // what it has learnt may be untrue of the device that is there now
     await this.#link.open(signal);
   }
 
   async run(emit: Emit, signal: AbortSignal): Promise<void> {
     const groups = this.#groups(emit);
+    const points = groups.flatMap((group) => group.points);
+    this.#running = { emit, groups, points: new Map(points.map((point) => [tagKey(point), point])) };
+    try {
+      await this.#pollAll(groups, signal);
+    } finally {
+      this.#running = undefined;
+    }
+  }
+
+  /** Resolves on abort; rejects as the first group does. */
+  async #pollAll(groups: readonly PollGroup[], signal: AbortSignal): Promise<void> {
     if (groups.length === 0) return aborted(signal);
     const failed = new AbortController();
     const stop = AbortSignal.any([signal, failed.signal]);
@@ -75,21 +95,23 @@ class ModbusDriver implements Driver {
     if (failure) throw failure.reason;
   }
 
-  async readNow(tagNames: readonly string[], signal: AbortSignal): Promise<readonly Reading[]> {
-    const names = new Set(tagNames);
-    const points = this.#points.filter((point) => names.has(point.tagName));
-    const readings: Reading[] = [];
-    for await (const { block, bytes, failure } of readBlocks(this.#link, planBlocks(points, this.#limits), signal)) {
-      const timeMs = this.#context.clock.now();
-      for (const point of block.items) {
-        readings.push(
-          bytes ? readingOf(point, bytes, positionIn(block, point), timeMs) : badReading(point, statusOfFailure(failure), timeMs),
-        );
-      }
+  async readNow(tags: readonly TagRef[], signal: AbortSignal): Promise<readonly Reading[]> {
+    const points = present([...new Set(tags.map(tagKey))].map((key) => this.#points.get(key)));
+    const readings = new Map<string, Reading>();
+    for await (const answer of readBlocks(this.#link, planBlocks(points, this.#limits), signal)) {
+      for (const reading of this.#take(answer)) readings.set(tagKey(reading), reading);
     }
-    for (const { tagName } of points) names.delete(tagName);
-    const unknown = { assetId: this.#spec.sourceId, value: null, status: BAD_NODE_ID_UNKNOWN, timeMs: undefined };
-    return [...readings, ...[...names].map((tagName) => ({ tagName, ...unknown }))];
+    return tags.map((tag) => readings.get(tagKey(tag)) ?? unknownReading(tag));
+  }
+
+  async write(tag: TagRef, value: Scalar, signal: AbortSignal): Promise<Readback> {
+    const point = this.#points.get(tagKey(tag));
+    if (!point) throw new GatewayError('unknown_tag', `source "${this.#spec.sourceId}" has no tag "${tag.tagName}" of "${tag.assetId}"`);
+    checkWritable(point.tagName, point.rule);
+    const { bytes, confirmed } = await this.#writer.write(point, value, signal);
+    const { table, start, count } = point;
+    const [reading = unknownReading(tag)] = this.#take({ block: { table, start, count, items: [point] }, bytes });
+    return { reading, confirmed };
   }
 
   async close(): Promise<void> {
@@ -99,7 +121,7 @@ class ModbusDriver implements Driver {
   /** The points by interval. A tag that the door does not take is not read. */
   #groups(emit: Emit): readonly PollGroup[] {
     const byInterval = new Map<number, PolledPoint[]>();
-    for (const point of this.#points) {
+    for (const point of this.#points.values()) {
       const series = emit.series(point.emitTag);
       if (series === undefined) continue;
       const points = byInterval.get(point.intervalMs) ?? [];
@@ -122,6 +144,20 @@ class ModbusDriver implements Driver {
     }
   }
 
+  /** The readings of an answer outside the polls; emitted too, while there is a run whose door takes the tags. */
+  #take({ block, bytes, failure }: Answer<Point>): readonly Reading[] {
+    const timeMs = this.#context.clock.now();
+    if (this.#running) {
+      const { emit, groups, points } = this.#running;
+      const items = present(block.items.map((point) => points.get(tagKey(point))));
+      const polled = { ...block, items };
+      if (deliver(emit, bytes ? { block: polled, bytes } : { block: polled, failure }, timeMs)) this.#report(groups);
+    }
+    return block.items.map((point) =>
+      bytes ? readingOf(point, bytes, positionIn(block, point), timeMs) : badReading(point, statusOfFailure(failure), timeMs),
+    );
+  }
+
   #report(groups: readonly PollGroup[]): void {
     const failing = groups.flatMap((group) => group.points.filter((point) => isBad(point.status)));
     if (failing.length === 0) {
@@ -134,6 +170,14 @@ class ModbusDriver implements Driver {
     this.#log.warn(`failing ${failing.length}`, { tagsFailed: failing.length }, reason);
     this.#context.report({ tagsFailed: failing.length, reason });
   }
+}
+
+function present<T>(items: readonly (T | undefined)[]): T[] {
+  return items.filter((item) => item !== undefined);
+}
+
+function unknownReading({ assetId, tagName }: TagRef): Reading {
+  return { assetId, tagName, value: null, status: BAD_NODE_ID_UNKNOWN, timeMs: undefined };
 }
 
 function badReading({ tagName, assetId }: Point, status: Reading['status'], timeMs: UnixMs): Reading {

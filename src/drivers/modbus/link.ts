@@ -1,16 +1,23 @@
-/** The link to one device: one request at a time, and a new socket after anything that leaves the old one in doubt. */
+/** The link to one device: one request at a time, writes before reads that wait, and a new socket after anything that leaves the old one in doubt. */
 import { GatewayError } from '../../core/errors.ts';
 import { ModbusException } from './exception.ts';
 import type { Span } from './plan.ts';
-import { Wire, type WireOptions } from './wire.ts';
+import { Wire, type WireOptions, type WriteRequest } from './wire.ts';
+
+/** Requests that follow each other with nothing between them. All reject `ModbusException`, or `timeout`, `protocol`, `not_connected`. */
+export interface Exchange {
+  read(span: Span): Promise<Buffer>;
+  write(request: WriteRequest): Promise<void>;
+}
 
 export class ModbusLink {
   readonly #options: WireOptions;
   #wire: Wire | undefined;
   #closed = true;
   #failures = 0;
-  /** Settles, never rejecting, when the last request so far is over. */
-  #turn: Promise<unknown> = Promise.resolve();
+  #busy = false;
+  readonly #urgent: (() => Promise<void>)[] = [];
+  readonly #waiting: (() => Promise<void>)[] = [];
 
   constructor(options: WireOptions) {
     this.#options = options;
@@ -35,7 +42,7 @@ export class ModbusLink {
   async open(signal: AbortSignal): Promise<void> {
     this.#closed = false;
     this.#failures = 0;
-    await this.#inTurn(() => this.#ready(signal));
+    await this.#inTurn(this.#waiting, () => this.#ready(signal));
   }
 
   /**
@@ -43,7 +50,16 @@ export class ModbusLink {
    * Rejects `ModbusException`, or `timeout`, `protocol`, `not_connected`.
    */
   read(span: Span, signal: AbortSignal): Promise<Buffer> {
-    return this.#inTurn(() => this.#exchange(span, signal));
+    return this.#inTurn(this.#waiting, () => this.#exchange((wire) => wire.read(span, signal), signal));
+  }
+
+  /** Does `work` as soon as the request that is under way is over, before every read that waits. */
+  urgently<T>(work: (exchange: Exchange) => Promise<T>, signal: AbortSignal): Promise<T> {
+    const exchange: Exchange = {
+      read: (span) => this.#exchange((wire) => wire.read(span, signal), signal),
+      write: (request) => this.#exchange((wire) => wire.write(request, signal), signal),
+    };
+    return this.#inTurn(this.#urgent, () => work(exchange));
   }
 
   /** Ends the connection and what waits for it. The link can be opened again. */
@@ -52,13 +68,12 @@ export class ModbusLink {
     this.#drop();
   }
 
-  async #exchange(span: Span, signal: AbortSignal): Promise<Buffer> {
+  async #exchange<T>(request: (wire: Wire) => Promise<T>, signal: AbortSignal): Promise<T> {
     signal.throwIfAborted();
     try {
-      const wire = await this.#ready(signal);
-      const bytes = await wire.read(span, signal);
+      const answer = await request(await this.#ready(signal));
       this.#failures = 0;
-      return bytes;
+      return answer;
     } catch (error) {
       if (error instanceof ModbusException) {
         this.#failures = 0;
@@ -85,12 +100,21 @@ export class ModbusLink {
     this.#wire = undefined;
   }
 
-  #inTurn<T>(work: () => Promise<T>): Promise<T> {
-    const result = this.#turn.then(work);
-    this.#turn = result.then(
-      () => undefined,
-      () => undefined, // the caller has the error
-    );
-    return result;
+  #inTurn<T>(line: (() => Promise<void>)[], work: () => Promise<T>): Promise<T> {
+    return new Promise((resolve, reject) => {
+      line.push(() => work().then(resolve, reject));
+      if (!this.#busy) void this.#serve();
+    });
+  }
+
+  /** Never rejects: whoever waits in line has the error. */
+  async #serve(): Promise<void> {
+    this.#busy = true;
+    for (let next = this.#next(); next; next = this.#next()) await next();
+    this.#busy = false;
+  }
+
+  #next(): (() => Promise<void>) | undefined {
+    return this.#urgent.shift() ?? this.#waiting.shift();
   }
 }

@@ -75,6 +75,9 @@ export const tagSchema = z
   })
   .superRefine((tag, context) => {
     const complain = (field: string, message: string) => context.addIssue({ code: 'custom', path: [field], message });
+    if (tag.writable && (tag.register_type === 'input' || tag.register_type === 'discrete_input')) {
+      complain('writable', `no Modbus function writes a ${tag.register_type === 'input' ? 'register of type input' : tag.register_type}`);
+    }
     if (tag.bit !== undefined && tag.data_type !== 'bool') complain('bit', 'needs data_type: bool');
     if (tag.register_type !== 'coil' && tag.register_type !== 'discrete_input') return;
     if (tag.data_type !== undefined && tag.data_type !== 'bool') complain('data_type', `a ${tag.register_type} is always bool`);

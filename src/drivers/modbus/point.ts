@@ -1,8 +1,10 @@
 /** A tag made ready for polling: its place on the wire, its decoder and what the door is told of it. */
 import type { EmitTag } from '../../core/emit.ts';
 import { GatewayError } from '../../core/errors.ts';
+import type { WriteRule } from '../command.ts';
 import type { DriverSpec } from '../driver.ts';
 import { BIT_DECODER, type Decoder, registerDecoder } from './decode.ts';
+import { COIL_ENCODER, type Encoder, registerEncoder } from './encode.ts';
 import { type ModbusConfig, type ModbusTag, REGISTERS_OF } from './options.ts';
 import { isBitTable, type Span } from './plan.ts';
 
@@ -11,6 +13,9 @@ export interface Point extends Span {
   readonly assetId: string;
   readonly intervalMs: number;
   readonly decoder: Decoder;
+  /** Of input registers and discrete inputs too, which are never writable. */
+  readonly encoder: Encoder;
+  readonly rule: WriteRule;
   readonly scale: number;
   readonly offset: number;
   /** False when scale and offset change nothing. */
@@ -48,6 +53,8 @@ function pointOf(tag: ModbusTag, sourceId: string, config: ModbusConfig): Point 
     assetId,
     intervalMs: tag.polling_interval_ms ?? config.polling_interval_ms,
     decoder,
+    encoder: encoderOf(tag, config),
+    rule: tag,
     scale,
     offset,
     scaled,
@@ -66,6 +73,11 @@ function pointOf(tag: ModbusTag, sourceId: string, config: ModbusConfig): Point 
 function decoderOf(tag: ModbusTag, config: ModbusConfig): Decoder {
   if (isBitTable(tag.register_type)) return BIT_DECODER;
   return registerDecoder(tag.data_type ?? 'uint16', tag.byte_order ?? config.byte_order, tag.bit);
+}
+
+function encoderOf(tag: ModbusTag, config: ModbusConfig): Encoder {
+  if (isBitTable(tag.register_type)) return COIL_ENCODER;
+  return registerEncoder(tag.data_type ?? 'uint16', tag.byte_order ?? config.byte_order, tag, tag.bit);
 }
 
 /** Where the value of a point begins in the data bytes of a block, as its decoder counts: in bytes, or in bits. */

@@ -67,7 +67,7 @@ export class PollGroup {
       const nowMs = clock.now();
       if (nowMs < timeMs || nowMs - timeMs > SHARED_TIME_MS) timeMs = nowMs;
       if (!emit.reserve(answer.block.items.length)) await this.#room(startMs + this.intervalMs, signal);
-      changed = this.#deliver(answer, timeMs) || changed;
+      changed = deliver(emit, answer, timeMs) || changed;
       if (answer.failure && isRefused(answer.failure)) refused = true;
       else answered.push(answer.block);
     }
@@ -87,22 +87,6 @@ export class PollGroup {
     this.#retryAfterMs = FIRST_RETRY_MS;
   }
 
-  /** Emits a value, or once per trouble a bad status, for each point; true when one began or ceased to fail. */
-  #deliver({ block, bytes, failure }: Answer<PolledPoint>, timeMs: UnixMs): boolean {
-    const { emit } = this.#context;
-    const status = failure ? statusOfFailure(failure) : GOOD;
-    let changed = false;
-    for (const point of block.items) {
-      const known = point.status === status;
-      changed ||= !known;
-      point.status = status;
-      point.failure = failure;
-      if (bytes) emitValue(emit, point, bytes, positionIn(block, point), timeMs);
-      else if (!known) emit.missing(point.series, timeMs, status);
-    }
-    return changed;
-  }
-
   /** Waits for room in the ring, but not beyond the next tick: then the door counts what it must drop. */
   async #room(untilMs: number, signal: AbortSignal): Promise<void> {
     const { emit, clock } = this.#context;
@@ -116,6 +100,21 @@ export class PollGroup {
       waiting.abort();
     }
   }
+}
+
+/** Emits a value, or once per trouble a bad status, for each point; true when one began or ceased to fail. */
+export function deliver(emit: Emit, { block, bytes, failure }: Answer<PolledPoint>, timeMs: UnixMs): boolean {
+  const status = failure ? statusOfFailure(failure) : GOOD;
+  let changed = false;
+  for (const point of block.items) {
+    const known = point.status === status;
+    changed ||= !known;
+    point.status = status;
+    point.failure = failure;
+    if (bytes) emitValue(emit, point, bytes, positionIn(block, point), timeMs);
+    else if (!known) emit.missing(point.series, timeMs, status);
+  }
+  return changed;
 }
 
 function emitValue(emit: Emit, point: PolledPoint, bytes: Buffer, at: number, timeMs: UnixMs): void {

@@ -24,6 +24,13 @@ const READ = {
   holding: 'readHoldingRegisters',
 } as const;
 
+/** One write, addresses as on the wire. `values` holds two bytes a register. (Modbus Application Protocol V1.1b3 §6.5, §6.6, §6.11, §6.12, §6.16) */
+export type WriteRequest =
+  | { readonly function: 'write_coil' | 'write_coils'; readonly start: number; readonly on: boolean }
+  | { readonly function: 'write_register' | 'write_registers'; readonly start: number; readonly values: Buffer }
+  /** register = (register AND and) OR (or AND NOT and) */
+  | { readonly function: 'mask_register'; readonly start: number; readonly and: number; readonly or: number };
+
 const KEEP_ALIVE_MS = 30_000; // finds a dead peer between polls that are minutes apart
 
 export class Wire {
@@ -70,24 +77,73 @@ export class Wire {
    * wire must be destroyed, because the answer may still come and be taken for another's.
    */
   async read(span: Span, signal: AbortSignal): Promise<Buffer> {
-    const { endpoint } = this.#options;
     const request = `${span.table} ${span.start}${span.count > 1 ? `–${span.start + span.count - 1}` : ''}`;
-    const reply: Promise<{ readonly buffer: Buffer }> = this.#client[READ[span.table]](span.start, span.count);
+    const ask = (): Promise<{ readonly buffer: Buffer }> => this.#client[READ[span.table]](span.start, span.count);
+    const { buffer } = await this.#request(ask, request, signal);
+    const expected = isBitTable(span.table) ? Math.ceil(span.count / 8) : span.count * 2;
+    if (buffer.length === expected) return buffer;
+    throw new GatewayError('protocol', `${this.#options.endpoint} answered ${buffer.length} bytes instead of ${expected} for ${request}`);
+  }
+
+  /** Sends one write; resolves when the device has echoed it. Rejects as `read` does; it may have been carried out then. */
+  async write(request: WriteRequest, signal: AbortSignal): Promise<void> {
+    const name = `${request.function} ${request.start}`;
+    const echo = await this.#request(() => this.#send(request), name, signal);
+    const expected = echoOf(request);
+    for (const [field, value] of Object.entries(expected)) {
+      const answered = (echo as unknown as Readonly<Record<string, unknown>>)[field];
+      if (answered !== value) {
+        throw new GatewayError('protocol', `${this.#options.endpoint} answered ${field} ${answered} instead of ${value} to ${name}`);
+      }
+    }
+  }
+
+  #send(request: WriteRequest): Promise<object> {
+    switch (request.function) {
+      case 'write_coil':
+        return this.#client.writeCoil(request.start, request.on);
+      case 'write_coils':
+        return this.#client.writeCoils(request.start, [request.on]);
+      case 'write_register':
+        return this.#client.writeRegister(request.start, request.values.readUInt16BE(0));
+      case 'write_registers':
+        return this.#client.writeRegisters(request.start, request.values);
+      case 'mask_register':
+        return this.#client.maskWriteRegister(request.start, request.and, request.or);
+    }
+  }
+
+  async #request<T>(ask: () => Promise<T>, name: string, signal: AbortSignal): Promise<T> {
+    const { endpoint } = this.#options;
     try {
-      const { buffer } = await bounded(reply, { socket: this.#socket, options: this.#options, signal });
-      const expected = isBitTable(span.table) ? Math.ceil(span.count / 8) : span.count * 2;
-      if (buffer.length === expected) return buffer;
-      throw new GatewayError('protocol', `${endpoint} answered ${buffer.length} bytes instead of ${expected} for ${request}`);
+      return await bounded(ask(), { socket: this.#socket, options: this.#options, signal });
     } catch (error) {
       if (signal.aborted || isGatewayError(error)) throw error;
       const exceptionCode = exceptionCodeOf(error);
-      if (exceptionCode !== undefined) throw new ModbusException(exceptionCode, request, error);
-      throw new GatewayError('protocol', `${endpoint} gave no valid answer for ${request}: ${messageOf(error)}`, { cause: error });
+      if (exceptionCode !== undefined) throw new ModbusException(exceptionCode, name, error);
+      throw new GatewayError('protocol', `${endpoint} gave no valid answer for ${name}: ${messageOf(error)}`, { cause: error });
     }
   }
 
   destroy(): void {
     this.#socket.destroy();
+  }
+}
+
+/** What the client must have read out of a right answer. */
+function echoOf(request: WriteRequest): Readonly<Record<string, number | boolean>> {
+  const address = request.start;
+  switch (request.function) {
+    case 'write_coil':
+      return { address, state: request.on };
+    case 'write_coils':
+      return { address, length: 1 };
+    case 'write_register':
+      return { address, value: request.values.readUInt16BE(0) };
+    case 'write_registers':
+      return { address, length: request.values.length / 2 };
+    case 'mask_register':
+      return { address, andMask: request.and, orMask: request.or };
   }
 }
 

@@ -5,7 +5,9 @@ import type { Emit } from '../../core/emit.ts';
 import { GatewayError } from '../../core/errors.ts';
 import { retryDelaysMs } from '../../core/retry.ts';
 import { BAD_NODE_ID_UNKNOWN } from '../../core/status.ts';
-import type { Driver, DriverContext, DriverSpec, Reading } from '../driver.ts';
+import type { Scalar } from '../../core/tag.ts';
+import { checkWritable } from '../command.ts';
+import { type Driver, type DriverContext, type DriverSpec, type Readback, type Reading, type TagRef, tagKey } from '../driver.ts';
 import { inBatches } from './batches.ts';
 import { linkFault } from './faults.ts';
 import { type Link, openLink, type Session } from './link.ts';
@@ -17,6 +19,7 @@ import { reportOf, TagState } from './tag-state.ts';
 import { missingStatus, scalarOf, statusOf, textBytes, timeOf } from './values.ts';
 import { watch } from './watch.ts';
 import { within } from './within.ts';
+import { Writer } from './writer.ts';
 
 const READ_TIMEOUT_MS = 10_000;
 /** Nodes that a server does not have come with the next download of a PLC program, minutes or days later. */
@@ -33,7 +36,13 @@ class OpcuaDriver implements Driver {
   readonly #context: DriverContext;
   readonly #tags: readonly TagState[];
   readonly #subscription: Subscription;
+  /** By `tagKey`. */
+  readonly #byKey: ReadonlyMap<string, TagState>;
   #link: Link | undefined;
+  /** Of the same link. */
+  #writer: Writer | undefined;
+  /** The emit of `run` while it goes on. */
+  #emit: Emit | undefined;
   /** The session of a link that broke, for the next link to resume. */
   #orphan: Session | undefined;
   /** Start of the server whose subscription we may take over; a restarted one may have given its number to others. */
@@ -43,6 +52,7 @@ class OpcuaDriver implements Driver {
     this.#spec = spec;
     this.#context = context;
     this.#tags = spec.tags.map((tag) => new TagState(tag, spec.sourceId));
+    this.#byKey = new Map(this.#tags.map((state) => [tagKey(state), state]));
     this.#subscription = new Subscription(spec.config.subscription, this.#tags, Math.random);
   }
 
@@ -50,11 +60,13 @@ class OpcuaDriver implements Driver {
     await this.close();
     this.#link = await openLink(this.#spec.config, this.#context, signal, this.#orphan);
     this.#orphan = undefined;
+    this.#writer = new Writer({ link: this.#link, clock: this.#context.clock, endpoint: this.#spec.config.endpoint });
   }
 
   async run(emit: Emit, signal: AbortSignal): Promise<void> {
     const link = this.#connected();
     for (const tag of this.#tags) tag.begin();
+    this.#emit = emit;
     const ending = new AbortController(); // aborts with the signal and when the run is over, whatever ended it
     const end = () => ending.abort();
     signal.addEventListener('abort', end, { once: true });
@@ -68,21 +80,40 @@ class OpcuaDriver implements Driver {
       this.#orphan = link.session;
       throw linkFault(error, this.#spec.config.endpoint);
     } finally {
+      this.#emit = undefined;
       signal.removeEventListener('abort', end);
       end();
     }
   }
 
-  async readNow(tagNames: readonly string[], signal: AbortSignal): Promise<readonly Reading[]> {
+  async readNow(tags: readonly TagRef[], signal: AbortSignal): Promise<readonly Reading[]> {
     const link = this.#connected();
-    const wanted = this.#spec.tags.filter((tag) => tagNames.includes(tag.tag_name));
+    const states = tags.map((tag) => this.#byKey.get(tagKey(tag)));
+    const wanted = [...new Set(states.flatMap((state) => (state ? [state.tag] : [])))];
     const values = await this.#read(link, wanted, signal);
-    return wanted.map((tag) => this.#readingOf(tag, values.get(tag)));
+    return states.map((state, index) => {
+      const value = state && values.get(state.tag);
+      if (value) return this.#take(state, value);
+      const { assetId = '', tagName = '' } = tags[index] ?? {};
+      return { assetId, tagName, value: null, status: BAD_NODE_ID_UNKNOWN, timeMs: undefined };
+    });
+  }
+
+  async write(tag: TagRef, value: Scalar, signal: AbortSignal): Promise<Readback> {
+    this.#connected();
+    const state = this.#byKey.get(tagKey(tag));
+    if (!state || !this.#writer) {
+      throw new GatewayError('unknown_tag', `source "${this.#spec.sourceId}" has no tag "${tag.tagName}" of "${tag.assetId}"`);
+    }
+    checkWritable(tag.tagName, state.tag);
+    const written = await this.#writer.write(state.tag, value, signal);
+    return { reading: this.#take(state, written.value), confirmed: written.confirmed };
   }
 
   async close(): Promise<void> {
     const link = this.#link;
     this.#link = undefined;
+    this.#writer = undefined;
     await (link && link.session === this.#orphan ? link.abandon() : link?.close());
   }
 
@@ -171,14 +202,22 @@ class OpcuaDriver implements Driver {
     return this.#link;
   }
 
-  #readingOf(tag: OpcuaTag, value: DataValue | undefined): Reading {
-    const common = { tagName: tag.tag_name, assetId: tag.asset_id ?? this.#spec.sourceId };
-    if (!value) return { ...common, value: null, status: BAD_NODE_ID_UNKNOWN, timeMs: undefined };
+  /** The reading of a value that was asked for; emitted too, while there is a run. */
+  #take(state: TagState, value: DataValue): Reading {
+    if (this.#emit && state.emit(this.#emit, value)) this.#context.report(reportOf(this.#tags));
+    const { assetId, tagName } = state;
     const missing = missingStatus(value);
     const timeMs = timeOf(value);
-    if (missing !== undefined) return { ...common, value: null, status: missing, timeMs };
-    return { ...common, value: scalarOf(value.value), status: statusOf(value), timeMs };
+    if (missing !== undefined) return { assetId, tagName, value: null, status: missing, timeMs };
+    const { scale = 1, offset = 0 } = state.tag;
+    const raw = scalarOf(value.value);
+    const scaled = scale !== 1 || offset !== 0;
+    return { assetId, tagName, value: scaled && isNumeric(raw) ? Number(raw) * scale + offset : raw, status: statusOf(value), timeMs };
   }
+}
+
+function isNumeric(value: Scalar): boolean {
+  return typeof value === 'number' || typeof value === 'bigint';
 }
 
 /** The cheapest question that there is. */

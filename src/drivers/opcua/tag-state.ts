@@ -4,7 +4,7 @@ import type { Emit } from '../../core/emit.ts';
 import type { StatusCode } from '../../core/status.ts';
 import type { SeriesId } from '../../core/tag.ts';
 import type { UnixMs } from '../../core/time.ts';
-import type { LinkReport } from '../driver.ts';
+import type { LinkReport, TagRef } from '../driver.ts';
 import type { OpcuaTag } from './options.ts';
 import { emitVariant, missingStatus, timeOf, valueTypeOf } from './values.ts';
 
@@ -12,9 +12,10 @@ import { emitVariant, missingStatus, timeOf, valueTypeOf } from './values.ts';
 const FRESH_MS = 1_000;
 const NAMED_FAILURES = 5; // as many as one line on a screen holds
 
-export class TagState {
+export class TagState implements TagRef {
   readonly tag: OpcuaTag;
-  readonly #asset: string;
+  readonly assetId: string;
+  readonly tagName: string;
   #series: SeriesId | undefined;
   #seriesType: DataType | undefined;
   #known = false;
@@ -23,7 +24,8 @@ export class TagState {
 
   constructor(tag: OpcuaTag, sourceId: string) {
     this.tag = tag;
-    this.#asset = tag.asset_id ?? sourceId;
+    this.assetId = tag.asset_id ?? sourceId;
+    this.tagName = tag.tag_name;
   }
 
   /** A run begins: the series handles of the one before are void. */
@@ -81,7 +83,7 @@ export class TagState {
     this.#known = true;
     this.#seriesType = dataType;
     this.#series = emit.series({
-      asset: this.#asset,
+      asset: this.assetId,
       tag: tag_name,
       ...(valueType === undefined ? {} : { valueType }),
       ...(unit === undefined ? {} : { unit }),

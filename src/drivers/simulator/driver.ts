@@ -1,69 +1,94 @@
 /** The simulator: a source without a device, whose tags follow waveforms. For trying things out and for tests. */
 import { aborted } from '../../core/clock.ts';
 import type { Emit, EmitTag } from '../../core/emit.ts';
+import { GatewayError } from '../../core/errors.ts';
 import { BAD_NODE_ID_UNKNOWN, GOOD } from '../../core/status.ts';
 import type { SeriesId } from '../../core/tag.ts';
 import { ticks } from '../../core/ticker.ts';
-import type { Driver, DriverContext, DriverSpec, Reading } from '../driver.ts';
+import type { UnixMs } from '../../core/time.ts';
+import { checkWritable, FLOAT64, rawFloat, rawText } from '../command.ts';
+import { type Driver, type DriverContext, type DriverSpec, type Reading, type TagRef, tagKey } from '../driver.ts';
 import type { SimulatorConfig, SimulatorTag } from './options.ts';
 import { tagSeed, valueAt } from './waveform.ts';
 
-interface SimulatedTag {
+interface SimulatedTag extends TagRef {
   readonly tag: SimulatorTag;
-  readonly assetId: string;
   readonly seed: number;
   readonly intervalMs: number;
+  /** What was written, before scaling: from then on the tag stays at it. */
+  written: number | string | undefined;
 }
 
-interface PolledTag extends SimulatedTag {
+interface PolledTag {
+  readonly simulated: SimulatedTag;
   readonly series: SeriesId;
 }
 
 export function createDriver({ sourceId, config, tags }: DriverSpec<SimulatorConfig, SimulatorTag>, { clock }: DriverContext): Driver {
-  const simulated = tags.map((tag): SimulatedTag => {
-    const assetId = tag.asset_id ?? sourceId;
-    const seed = tagSeed(config.seed, `${assetId}/${tag.tag_name}`);
-    return { tag, assetId, seed, intervalMs: tag.polling_interval_ms ?? config.polling_interval_ms };
-  });
+  const simulated = new Map<string, SimulatedTag>();
+  for (const tag of tags) {
+    const ref = { assetId: tag.asset_id ?? sourceId, tagName: tag.tag_name };
+    const seed = tagSeed(config.seed, `${ref.assetId}/${ref.tagName}`);
+    const intervalMs = tag.polling_interval_ms ?? config.polling_interval_ms;
+    simulated.set(tagKey(ref), { ...ref, tag, seed, intervalMs, written: undefined });
+  }
+  let emitNow: (one: SimulatedTag, timeMs: UnixMs) => void = () => {};
 
   async function poll(emit: Emit, intervalMs: number, polled: readonly PolledTag[], signal: AbortSignal): Promise<void> {
     for await (const _tick of ticks(clock, intervalMs, signal)) {
       const timeMs = clock.now();
-      for (const { tag, seed, series } of polled) {
-        const value = valueAt(tag, seed, timeMs);
-        if (typeof value === 'string') emit.text(series, timeMs, value, GOOD);
-        else emit.number(series, timeMs, value, GOOD);
-      }
+      for (const { simulated: one, series } of polled) emitRaw(emit, series, timeMs, rawAt(one, timeMs));
     }
+  }
+
+  function read(ref: TagRef): Reading {
+    const one = simulated.get(tagKey(ref));
+    if (!one) return { assetId: ref.assetId, tagName: ref.tagName, value: null, status: BAD_NODE_ID_UNKNOWN, timeMs: undefined };
+    const timeMs = clock.now();
+    emitNow(one, timeMs);
+    const raw = rawAt(one, timeMs);
+    const value = typeof raw === 'string' ? raw : raw * (one.tag.scale ?? 1) + (one.tag.offset ?? 0);
+    return { assetId: one.assetId, tagName: one.tagName, value, status: GOOD, timeMs };
   }
 
   return {
     connect: async (signal) => signal.throwIfAborted(),
     async run(emit, signal) {
       const byInterval = new Map<number, PolledTag[]>();
-      for (const one of simulated) {
-        const series = emit.series(emitTagOf(one));
-        if (series === undefined) continue;
+      const series = new Map<SimulatedTag, SeriesId>();
+      for (const one of simulated.values()) {
+        const id = emit.series(emitTagOf(one));
+        if (id === undefined) continue;
+        series.set(one, id);
         const polled = byInterval.get(one.intervalMs) ?? [];
-        polled.push({ ...one, series });
+        polled.push({ simulated: one, series: id });
         byInterval.set(one.intervalMs, polled);
       }
+      emitNow = (one, timeMs) => {
+        const id = series.get(one);
+        if (id !== undefined && !signal.aborted) emitRaw(emit, id, timeMs, rawAt(one, timeMs));
+      };
       await Promise.all([aborted(signal), ...[...byInterval].map(([intervalMs, polled]) => poll(emit, intervalMs, polled, signal))]);
     },
-    async readNow(tagNames) {
-      const timeMs = clock.now();
-      return tagNames.flatMap((tagName): Reading[] => {
-        const matches = simulated.filter(({ tag }) => tag.tag_name === tagName);
-        if (matches.length === 0) return [{ tagName, assetId: sourceId, value: null, status: BAD_NODE_ID_UNKNOWN, timeMs: undefined }];
-        return matches.map(({ tag, assetId, seed }) => {
-          const raw = valueAt(tag, seed, timeMs);
-          const value = typeof raw === 'string' ? raw : raw * (tag.scale ?? 1) + (tag.offset ?? 0);
-          return { tagName, assetId, value, status: GOOD, timeMs };
-        });
-      });
+    readNow: async (refs) => refs.map(read),
+    async write(ref, value) {
+      const one = simulated.get(tagKey(ref));
+      if (!one) throw new GatewayError('unknown_tag', `source "${sourceId}" has no tag "${ref.tagName}" of "${ref.assetId}"`);
+      checkWritable(one.tagName, one.tag);
+      one.written = one.tag.waveform === 'text' ? rawText(value) : rawFloat(value, one.tag, FLOAT64);
+      return { reading: read(ref), confirmed: true };
     },
     close: async () => {},
   };
+}
+
+function rawAt({ tag, seed, written }: SimulatedTag, timeMs: UnixMs): number | string {
+  return written ?? valueAt(tag, seed, timeMs);
+}
+
+function emitRaw(emit: Emit, series: SeriesId, timeMs: UnixMs, raw: number | string): void {
+  if (typeof raw === 'string') emit.text(series, timeMs, raw, GOOD);
+  else emit.number(series, timeMs, raw, GOOD);
 }
 
 function emitTagOf({ tag, assetId }: SimulatedTag): EmitTag {

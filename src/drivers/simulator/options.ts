@@ -13,6 +13,7 @@ export const configSchema = z.strictObject({
 export const tagSchema = z
   .strictObject({
     ...tagFields,
+    writable: tagFields.writable.describe('true allows actuators to write this tag; it then stays at what was written'),
     waveform: z
       .enum(WAVEFORMS)
       .default('sine')

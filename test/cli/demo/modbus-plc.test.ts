@@ -27,7 +27,10 @@ async function readAll(port: number) {
   const tags = DEMO_MODBUS_TAGS.map((tag) => tagSchema.parse(tag));
   const driver = createDriver({ sourceId: 'ds', config, tags }, { log: silentLog, clock: systemClock, stateDir: '', report: () => {} });
   await driver.connect(signal);
-  const readings = await driver.readNow?.([...new Set(tags.map((tag) => tag.tag_name))], signal);
+  const readings = await driver.readNow?.(
+    tags.map((tag) => ({ assetId: tag.asset_id ?? 'ds', tagName: tag.tag_name })),
+    signal,
+  );
   await driver.close();
   return readings ?? [];
 }

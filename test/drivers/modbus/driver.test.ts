@@ -3,7 +3,7 @@ import { afterEach, describe, expect, it } from 'vitest';
 import { systemClock } from '../../../src/core/clock.ts';
 import { BAD_DEVICE_FAILURE, BAD_NODE_ID_UNKNOWN, BAD_OUT_OF_RANGE, GOOD } from '../../../src/core/status.ts';
 import type { ModbusTagInput } from '../../../src/drivers/modbus/options.ts';
-import { type Device, type DeviceMemory, eventually, freePort, startDevice, type TestDriver, testDriver } from './harness.ts';
+import { type Device, type DeviceMemory, eventually, freePort, ref, startDevice, type TestDriver, testDriver } from './harness.ts';
 
 let device: Device;
 let test: TestDriver;
@@ -275,7 +275,10 @@ describe('readNow', () => {
 
   it('reads the device while polling goes on, with scale and offset, and tells bad tags from unknown ones', async () => {
     await begin({ registers, coils: [true] }, tags);
-    const readings = await test.driver.readNow?.(['t', 'small', 'large', 'absent', 'coil', 'nobody'], noSignal);
+    const readings = await test.driver.readNow?.(
+      [{ assetId: 'pump-1', tagName: 't' }, ...['small', 'large', 'absent', 'coil', 'nobody'].map(ref)],
+      noSignal,
+    );
     expect(readings?.map(({ tagName, assetId, value, status }) => [tagName, assetId, value, status])).toEqual([
       ['t', 'pump-1', 216, GOOD],
       ['small', 'ds-test', 42, GOOD],
@@ -289,6 +292,6 @@ describe('readNow', () => {
   it('rejects not_connected when the link is closed', async () => {
     await begin({ registers }, tags);
     await test.stop();
-    await expect(test.driver.readNow?.(['t'], noSignal)).rejects.toMatchObject({ code: 'not_connected' });
+    await expect(test.driver.readNow?.([{ assetId: 'pump-1', tagName: 't' }], noSignal)).rejects.toMatchObject({ code: 'not_connected' });
   });
 });

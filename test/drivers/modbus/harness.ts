@@ -64,6 +64,11 @@ export interface DeviceMemory {
   readonly maxCount?: number;
 }
 
+/** Tags of the tests' source by name; none of them names an asset. */
+export function ref(tagName: string) {
+  return { assetId: 'ds-test', tagName };
+}
+
 /** A device on modbus-serial's own server; holding and input registers are the same memory, and so are the two bit tables. */
 export async function startDevice({ registers, coils, refused = new Map(), maxCount = 125 }: DeviceMemory): Promise<Device> {
   const requests: string[] = [];

@@ -120,6 +120,7 @@ async function failure(work: Promise<unknown>): Promise<GatewayError> {
   return error;
 }
 
+const ref = (tagName: string) => ({ assetId: 'cell', tagName });
 const newest = (recording: RecordingEmit, name: string) => recording.readings.findLast((reading) => reading.tag === name);
 /** Sorted and without repetitions: what a run begins with comes again over the subscription. */
 const values = (recording: RecordingEmit, name: string) =>
@@ -193,7 +194,7 @@ describe('reading now', () => {
   it('asks the device, and one bad node gives one bad reading', async () => {
     const { driver, signal } = rig(INSECURE, [tag('double'), tag('int64'), tag('no-such-node'), tag('counter')]);
     await driver.connect(signal);
-    const readings = await driver.readNow?.(['double', 'int64', 'no-such-node'], signal);
+    const readings = await driver.readNow?.(['double', 'int64', 'no-such-node'].map(ref), signal);
     expect(readings).toEqual([
       { tagName: 'double', assetId: 'cell', value: 12.5, status: GOOD, timeMs: SOURCE_MS },
       { tagName: 'int64', assetId: 'cell', value: -9_007_199_254_740_993n, status: GOOD, timeMs: SOURCE_MS },
@@ -203,11 +204,11 @@ describe('reading now', () => {
 
   it('is refused before connect and after close', async () => {
     const { driver, signal } = rig(INSECURE, [tag('double')]);
-    expect((await failure(driver.readNow?.(['double'], signal) ?? Promise.resolve())).code).toBe('not_connected');
+    expect((await failure(driver.readNow?.(['double'].map(ref), signal) ?? Promise.resolve())).code).toBe('not_connected');
     await driver.connect(signal);
     await driver.close();
     await driver.close();
-    expect((await failure(driver.readNow?.(['double'], signal) ?? Promise.resolve())).code).toBe('not_connected');
+    expect((await failure(driver.readNow?.(['double'].map(ref), signal) ?? Promise.resolve())).code).toBe('not_connected');
   });
 });
 
@@ -346,7 +347,7 @@ describe('connecting', () => {
     expect((await failure(nobody.driver.connect(nobody.signal))).code).toBe('authentication_failed');
     const right = rig(login('right'), [tag('double')]);
     await right.driver.connect(right.signal);
-    expect((await right.driver.readNow?.(['double'], right.signal))?.[0]?.value).toBe(12.5);
+    expect((await right.driver.readNow?.(['double'].map(ref), right.signal))?.[0]?.value).toBe(12.5);
     for (const stop of running) await stop();
     await guarded.close();
   });
@@ -367,7 +368,7 @@ describe('connecting', () => {
       rig({ ...INSECURE, authentication: { type: 'certificate', certificate_file, private_key_file } }, [tag('double')]);
     const good = login(own.privateKey);
     await good.driver.connect(good.signal);
-    expect((await good.driver.readNow?.(['double'], good.signal))?.[0]?.value).toBe(12.5);
+    expect((await good.driver.readNow?.(['double'].map(ref), good.signal))?.[0]?.value).toBe(12.5);
     const wrong = login(certificate_file);
     const error = await failure(wrong.driver.connect(wrong.signal));
     expect([error.code, error.message]).toEqual(['config_invalid', expect.stringContaining('authentication.private_key_file')]);

@@ -96,11 +96,11 @@ describe('the simulator driver', () => {
 
   it('reads now what it would emit now, scaled, the same on every start', async () => {
     const signal = new AbortController().signal;
-    const names = ['load', 'state', 'walk', 'nobody'];
+    const names = [{ assetId: 'motor', tagName: 'load' }, ...['state', 'walk', 'nobody'].map((tagName) => ({ assetId: 'sim', tagName }))];
     const [one, again, other] = [make(frozen), make(frozen), make(frozen, 8)];
     const readings = await one.readNow?.(names, signal);
     expect(await again.readNow?.(names, signal)).toEqual(readings);
-    expect((await other.readNow?.(['walk'], signal))?.[0]?.value).not.toBe(readings?.[2]?.value);
+    expect((await other.readNow?.([{ assetId: 'sim', tagName: 'walk' }], signal))?.[0]?.value).not.toBe(readings?.[2]?.value);
     const load = valueAt(tagSchema.parse(tags[0]), 0, frozen.now());
     expect(readings?.map(({ tagName, assetId, value, status }) => [tagName, assetId, value, status])).toEqual([
       ['load', 'motor', Number(load) * 2 + 1, GOOD],
@@ -119,5 +119,35 @@ describe('the simulator driver', () => {
     expect(complaint({ waveform: 'text' })).toEqual(['texts']);
     expect(complaint({ waveform: 'sine', texts: ['a'] })).toEqual(['texts']);
     expect(complaint({ waveform: 'text', texts: ['a'] })).toBeUndefined();
+  });
+});
+
+describe('writing', () => {
+  const signal = new AbortController().signal;
+  const power = { assetId: 'motor', tagName: 'power' };
+  const make = (more: object) => {
+    const tags = [tagSchema.parse({ tag_name: 'power', asset_id: 'motor', waveform: 'square', scale: 2, ...more })];
+    const context = { log: silentLog, clock: systemClock, stateDir: '', report: () => {} };
+    return createDriver({ sourceId: 'sim', config: configSchema.parse({}), tags }, context);
+  };
+  const one = () => make({ writable: true });
+
+  it('keeps the tag at what was written, and its next reading says so at once', async () => {
+    const driver = one();
+    const { emit, readings } = recordingEmit();
+    const stop = new AbortController();
+    const ended = driver.run(emit, stop.signal);
+    expect(await driver.write?.(power, 7, signal)).toMatchObject({ confirmed: true, reading: { value: 7, status: GOOD } });
+    expect(readings.at(-1)).toMatchObject({ tag: 'power', value: 3.5 });
+    expect((await driver.readNow?.([power], signal))?.[0]?.value).toBe(7);
+    expect((await driver.write?.(power, false, signal))?.reading.value).toBe(0);
+    stop.abort();
+    await ended;
+  });
+
+  it('refuses text for a number, a tag that is not writable, and one that is not there', async () => {
+    await expect(one().write?.(power, 'on', signal)).rejects.toMatchObject({ code: 'invalid_value' });
+    await expect(one().write?.({ ...power, tagName: 'nobody' }, 1, signal)).rejects.toMatchObject({ code: 'unknown_tag' });
+    await expect(make({}).write?.(power, 1, signal)).rejects.toMatchObject({ code: 'not_writable' });
   });
 });
