@@ -7,11 +7,13 @@ import { aborted } from '../../core/clock.ts';
 import type { Emit } from '../../core/emit.ts';
 import { asGatewayError, GatewayError, messageOf } from '../../core/errors.ts';
 import { ThrottledLog } from '../../core/log.ts';
-import type { Driver, DriverContext, DriverSpec, LinkReport } from '../driver.ts';
+import type { Scalar } from '../../core/tag.ts';
+import type { Driver, DriverContext, DriverSpec, LinkReport, Readback, TagRef } from '../driver.ts';
 import { Inflow } from './inflow.ts';
 import { type Grant, Link } from './link.ts';
 import { endpoint, type MqttConfig, type MqttTag } from './options.ts';
 import { Routes } from './routes.ts';
+import { Writer } from './writer.ts';
 
 /** Messages in flight: enough for one commit, few enough that a lost link repeats little. (5.0 §3.1.2.11.3) */
 const RECEIVE_MAXIMUM = 256;
@@ -70,6 +72,15 @@ class MqttDriver implements Driver {
     await inflow.finish(lost ? Promise.resolve() : this.#context.clock.sleep(FINISH_MS, waiting.signal).catch(() => undefined));
     waiting.abort();
     if (lost) throw lost;
+  }
+
+  /** The broker cannot be asked for a value, so the device's next word on the tag's topic is what confirms. */
+  write(tag: TagRef, value: Scalar, signal: AbortSignal): Promise<Readback> {
+    const link = this.#link;
+    const inflow = this.#inflow;
+    if (!link || !inflow) return Promise.reject(new GatewayError('not_connected', `${endpoint(this.#config)}: not connected`));
+    const { clock } = this.#context;
+    return new Writer({ link, inflow, routes: this.#routes, sourceId: this.#sourceId, clock }).write(tag, value, signal);
   }
 
   /** Tags may have been added since the session began. Not part of `connect`: a long queue may stand before the answer. Never rejects. */

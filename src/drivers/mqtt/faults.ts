@@ -39,6 +39,17 @@ export function linkError(url: string, cause: unknown): GatewayError {
   return new GatewayError(kind, `${url}: ${reason === undefined ? '' : `${reason}: `}${messageOf(cause)}`, { cause });
 }
 
+const NOT_AUTHORISED = 0x87;
+
+/** Why a broker did not take a message of ours. */
+export function publishError(url: string, topic: string, cause: Error): GatewayError {
+  const code: unknown = 'code' in cause ? cause.code : undefined;
+  if (typeof code !== 'number')
+    return new GatewayError('not_connected', `${url}: "${topic}" could not be published: ${messageOf(cause)}`, { cause });
+  const message = `${url}: the broker refuses what is published to "${topic}": ${messageOf(cause)}`;
+  return new GatewayError(code === NOT_AUTHORISED ? 'not_writable' : 'write_refused', message, { cause });
+}
+
 /** What a broker said as it closed the link. */
 export function farewell(reasonCode: number | undefined): string {
   if (reasonCode === undefined) return 'the broker closed the connection';

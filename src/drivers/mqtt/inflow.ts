@@ -2,6 +2,7 @@
 import type { Emit } from '../../core/emit.ts';
 import { asGatewayError, type GatewayError } from '../../core/errors.ts';
 import type { ThrottledLog } from '../../core/log.ts';
+import type { TagRef } from '../driver.ts';
 import { Payload, type ReadValue } from './payload.ts';
 import type { Binding, Routes } from './routes.ts';
 
@@ -24,6 +25,15 @@ export interface Outlet {
 interface Reading {
   readonly binding: Binding;
   readonly read: ReadValue;
+}
+
+/** Hears the readings of one tag. */
+interface Watch {
+  readonly asset: string;
+  readonly tag: string;
+  readonly hear: (read: ReadValue) => void;
+  /** Messages that had arrived before the watch began, and are not emitted yet. */
+  older: number;
 }
 
 /** Room is asked for this many readings at once: even with the longest texts (0.1 MB) a small ring can give it. */
@@ -55,6 +65,7 @@ export class Inflow {
   /** Emitted, not yet on disk; in the order of arrival. */
   #unacknowledged: number[] = [];
   #committing: Promise<void> | undefined;
+  readonly #watches = new Set<Watch>();
 
   constructor(routes: Routes, outlet: Outlet, log: ThrottledLog) {
     this.#routes = routes;
@@ -66,6 +77,15 @@ export class Inflow {
   start(emit: Emit): void {
     this.#emit = emit;
     void this.#drain(emit);
+  }
+
+  /** `hear` is told of each reading of the tag whose message arrives from now on, as it is emitted. What it gives ends that. */
+  watch({ assetId, tagName }: TagRef, hear: (read: ReadValue) => void): () => void {
+    const watch: Watch = { asset: assetId, tag: tagName, hear, older: this.#held.length };
+    this.#watches.add(watch);
+    return () => {
+      this.#watches.delete(watch);
+    };
   }
 
   /** Emits no more, and lets what is being written be acknowledged until `deadline` resolves. */
@@ -81,7 +101,7 @@ export class Inflow {
     if (this.#emit && message.messageId === undefined) {
       const readings = this.#decode(this.#emit, message);
       declare(this.#emit, readings);
-      push(this.#emit, readings); // the broker won't keep it for us: without room the door counts it as dropped
+      this.#push(this.#emit, readings, false); // the broker won't keep it for us: without room the door counts it as dropped
       return undefined;
     }
     this.#held.push(message);
@@ -106,9 +126,10 @@ export class Inflow {
           const textBytes = textBytesOf(chunk);
           while (!emit.reserve(chunk.length, textBytes)) await emit.room(this.#stop.signal);
           if (!this.#emit) return;
-          push(emit, chunk);
+          this.#push(emit, chunk, true);
         }
         this.#held.shift();
+        if (this.#watches.size > 0) this.#count();
         this.#heldBytes -= MESSAGE_BYTES + message.payload.length;
         if (this.#heldBytes <= MAX_HELD_BYTES) this.#resume();
         // Also a message that nobody understands: unacknowledged it would come back for ever.
@@ -159,6 +180,20 @@ export class Inflow {
       this.#log.warn('malformed', { topic: message.topic, bytes: message.payload.length }, 'a message is not what its tags expect');
     }
     return readings;
+  }
+
+  /** One of the messages that were held has been emitted. */
+  #count(): void {
+    for (const watch of this.#watches) if (watch.older > 0) watch.older--;
+  }
+
+  #push(emit: Emit, readings: readonly Reading[], held: boolean): void {
+    push(emit, readings);
+    if (this.#watches.size === 0) return;
+    for (const { asset, tag, hear, older } of this.#watches) {
+      if (held && older > 0) continue;
+      for (const { binding, read } of readings) if (binding.tag.asset === asset && binding.tag.tag === tag) hear(read);
+    }
   }
 
   #bindingsOf(topic: string): readonly Binding[] {

@@ -2,7 +2,7 @@
 import { connect, type IClientOptions, type MqttClient, type Packet } from 'mqtt';
 import type { Clock } from '../../core/clock.ts';
 import { GatewayError, messageOf } from '../../core/errors.ts';
-import { farewell, linkError } from './faults.ts';
+import { farewell, linkError, publishError } from './faults.ts';
 import type { Message, Outlet } from './inflow.ts';
 
 /** How long CONNACK and SUBACK may take: a broker behind a mobile link answers in 2 s. */
@@ -82,6 +82,20 @@ export class Link implements Outlet {
         else reject(error ?? new Error('the broker did not answer the subscription'));
       });
     });
+  }
+
+  /**
+   * Publishes with QoS 1; resolves when the broker has taken it. Rejects `not_writable` or `write_refused` when it does
+   * not want it (5.0 §3.4.2.1; a 3.1.1 broker cannot say), `timeout`, or as the link was lost.
+   */
+  publish(topic: string, payload: string, retain: boolean, signal: AbortSignal): Promise<void> {
+    const taken = new Promise<void>((resolve, reject) => {
+      this.#client.publish(topic, payload, { qos: 1, retain }, (error) => {
+        if (error) reject(publishError(this.#options.url, topic, error));
+        else resolve();
+      });
+    });
+    return this.#answer(taken, signal, ANSWER_MS);
   }
 
   acknowledge(messageId: number): void {

@@ -2,11 +2,16 @@
 import { z } from 'zod';
 import { idSchema, tagFields, tagNameSchema } from '../schema.ts';
 import { compileJsonPath } from './json-path.ts';
-import { parseTopic } from './topic.ts';
+import { checkWriteTopic, parseTopic } from './topic.ts';
 
 const SCHEMES = ['mqtt:', 'mqtts:', 'ws:', 'wss:'];
 const SECURE = ['mqtts:', 'wss:'];
 const MAX_TOPICS = 1_000;
+/** How long a device may take to say on its own topic what it has made of a command. */
+export const DEFAULT_WRITE_TIMEOUT_MS = 5_000;
+/** Below the time that any write may take in all. */
+const MAX_WRITE_TIMEOUT_MS = 20_000;
+const MAX_WRITE_PAYLOAD = 4_096;
 
 const tlsSchema = z.strictObject({
   ca: z
@@ -95,6 +100,25 @@ export const tagSchema = z
       .describe('turns "23.5" into a number and "on" into true; as in the payload when absent'),
     min: z.number().optional().describe('smallest valid value, after scaling; what is below is bad'),
     max: z.number().optional().describe('largest valid value, after scaling; what is above is bad'),
+    write_topic: z
+      .string()
+      .optional()
+      .describe('where a command for the tag is published, with QoS 1; {asset} and {tag} stand for those of the tag'),
+    write_payload: z
+      .string()
+      .min(1)
+      .max(MAX_WRITE_PAYLOAD)
+      .optional()
+      .describe('the command; {value} stands for the value: plain when it is all of the payload (the default), as JSON inside any other'),
+    write_true: z.string().max(64).optional().describe('what {value} says for true, as in "ON"; true when absent'),
+    write_false: z.string().max(64).optional().describe('what {value} says for false, as in "OFF"; false when absent'),
+    write_retain: z.boolean().optional().describe('true lets the broker keep the command for a device that comes later; false when absent'),
+    write_timeout_ms: z
+      .int()
+      .min(100)
+      .max(MAX_WRITE_TIMEOUT_MS)
+      .optional()
+      .describe(`how long to wait until "topic" shows what was written; ${DEFAULT_WRITE_TIMEOUT_MS} when absent`),
   })
   .superRefine((tag, context) => {
     const issue = (path: string, message: string): void => context.addIssue({ code: 'custom', path: [path], message });
@@ -106,6 +130,12 @@ export const tagSchema = z
       issue('asset_id', 'is captured by {asset} in the topic; leave one of them out');
     if (tag.timestamp_path !== undefined && tag.json_path === undefined)
       issue('timestamp_path', 'needs a json_path: a plain payload has no time');
+    if (tag.writable && tag.write_topic === undefined) issue('write_topic', 'is needed with "writable": where commands are published');
+    if (tag.write_topic !== undefined) {
+      const fault = checkWriteTopic(tag.write_topic, tag.topic);
+      if (fault) issue('write_topic', fault);
+    }
+    if (tag.write_payload !== undefined && !tag.write_payload.includes('{value}')) issue('write_payload', 'must hold {value}');
     if (tag.min !== undefined && tag.max !== undefined && tag.min > tag.max) issue('min', 'must not be above "max"');
   });
 

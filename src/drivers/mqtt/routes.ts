@@ -1,6 +1,7 @@
 /** Which tags a message speaks of: tags grouped by topic filter once, then looked up by the topic of each message. */
 import type { EmitTag } from '../../core/emit.ts';
 import type { SeriesId } from '../../core/tag.ts';
+import type { TagRef } from '../driver.ts';
 import { compileJsonPath, type JsonPath } from './json-path.ts';
 import type { MqttTag } from './options.ts';
 import type { ReadingRule } from './payload.ts';
@@ -65,6 +66,19 @@ export class Routes {
       const captured = capture(route.pattern, levels);
       return route.tagRules.map(({ tag, rule }) => ({ rule, tag: emitTag(tag, captured, this.#sourceId), series: undefined }));
     });
+  }
+
+  /** The tag that readings of this name come from; the first, where several may. */
+  tagOf({ assetId, tagName }: TagRef): MqttTag | undefined {
+    for (const { pattern, tagRules } of this.#routes) {
+      for (const { tag } of tagRules) {
+        // a captured level takes any name that can stand between two slashes
+        const asset = 'asset' in pattern.captures ? !assetId.includes('/') : (tag.asset_id ?? this.#sourceId) === assetId;
+        const name = 'tag' in pattern.captures ? !tagName.includes('/') : tag.tag_name === tagName;
+        if (asset && name) return tag;
+      }
+    }
+    return undefined;
   }
 
   /** How many tags get nothing when the broker refuses this filter. */

@@ -1,4 +1,5 @@
 /** MQTT topic filters: what they allow, what they match, and the levels that name an asset, a tag or a tenant. (MQTT 3.1.1 and 5.0 §4.7) */
+import { GatewayError } from '../../core/errors.ts';
 
 /** What a level of a topic can stand for. */
 export type CaptureName = 'asset' | 'tag' | 'tenant';
@@ -52,6 +53,37 @@ function checkLevel(level: string, last: boolean): void {
   if (/\{(asset|tag|tenant)\}/.test(level)) throw new Error(`level "${level}": a capture takes the whole level`);
   const unknown = /^\{.*\}$/.exec(level);
   if (unknown) throw new Error(`unknown capture ${level}: use {asset}, {tag} or {tenant}`);
+}
+
+/** What is wrong with the topic of a command; undefined when it can be published to and is not heard as the tag's own reading. */
+export function checkWriteTopic(writeTopic: string, topic: string): string | undefined {
+  let own: TopicPattern;
+  let pattern: TopicPattern;
+  try {
+    own = parseTopic(writeTopic);
+    pattern = parseTopic(topic);
+  } catch (error) {
+    return error instanceof Error ? error.message : String(error);
+  }
+  const levels = writeTopic.split('/');
+  if (levels.some((level) => level === '+' || level === '#') || levels[0] === '$share') return 'must be one topic, without wildcards';
+  if ('tenant' in own.captures) return 'cannot hold {tenant}';
+  if (covers(pattern.levels, own.levels)) return 'falls under "topic": our own command would be taken for the answer of the device';
+  return undefined;
+}
+
+/** The topic with its captures filled in. Throws `invalid_value` where a name cannot stand in a topic. */
+export function fillTopic(topic: string, captures: Captures): string {
+  return topic
+    .split('/')
+    .map((level) => {
+      const name = CAPTURE.exec(level)?.[1] as CaptureName | undefined;
+      if (name === undefined) return level;
+      const filled = captures[name] ?? '';
+      if (filled === '' || /[/+#\0]/.test(filled)) throw new GatewayError('invalid_value', `"${filled}" cannot be a level of a topic`);
+      return filled;
+    })
+    .join('/');
 }
 
 /** True when a message with this topic, split at `/`, falls under the filter's levels. */

@@ -9,6 +9,8 @@ export interface RawBroker {
   readonly filters: string[];
   /** The CONNECT packets' bodies. */
   readonly connects: Buffer[];
+  /** Topic and payload of what the client publishes with QoS 1. */
+  readonly published: string[];
   /** Sends messages with QoS 1 and these ids in one write. */
   publish(messages: readonly { topic: string; payload: string | Buffer; id: number; retain?: boolean; dup?: boolean }[]): void;
   /** Bytes of messages that the client has not taken yet. */
@@ -24,12 +26,15 @@ export async function startRawBroker(options: {
   subackCode?: (filter: string) => number;
   silent?: boolean;
   deafToPings?: boolean;
+  /** Reason code of the answer to a QoS 1 message, version 5 only; 'none' for no answer. */
+  pubackCode?: number | 'none';
 }): Promise<RawBroker> {
   const { version } = options;
   const properties = version === 5 ? Buffer.from([0]) : Buffer.alloc(0);
   const acknowledged: number[] = [];
   const filters: string[] = [];
   const connects: Buffer[] = [];
+  const published: string[] = [];
   let client: Socket | undefined;
 
   const answer = (socket: Socket, type: number, body: Buffer): void => {
@@ -48,7 +53,14 @@ export async function startRawBroker(options: {
       }
       socket.write(packet(0x90, Buffer.concat([body.subarray(0, 2), properties, Buffer.from(codes)])));
     } else if (type === 4) acknowledged.push(body.readUInt16BE(0));
-    else if (type === 12 && !options.deafToPings) socket.write(packet(0xd0, Buffer.alloc(0)));
+    else if (type === 3) {
+      const length = body.readUInt16BE(0);
+      const from = length + 4 + (version === 5 ? 1 + (body[length + 4] ?? 0) : 0);
+      published.push(`${body.toString('utf8', 2, 2 + length)} ${body.toString('utf8', from)}`);
+      const code = options.pubackCode ?? 0;
+      if (code !== 'none')
+        socket.write(packet(0x40, Buffer.concat([body.subarray(2 + length, 4 + length), Buffer.from(code ? [code] : [])])));
+    } else if (type === 12 && !options.deafToPings) socket.write(packet(0xd0, Buffer.alloc(0)));
   };
 
   const server = createServer((socket) => {
@@ -70,6 +82,7 @@ export async function startRawBroker(options: {
     acknowledged,
     filters,
     connects,
+    published,
     publish(messages) {
       const packets = messages.map(({ topic, payload, id, retain = false, dup = false }) =>
         packet(
