@@ -55,6 +55,17 @@ function sourceFamilies({ sources, rest }: MetricParts): MetricFamily[] {
       'Readings on their way to the disk',
       ...ledgers.map(({ labels, ledger }) => ({ labels, value: ledger.inFlight })),
     ),
+    counter(
+      'writes_total',
+      'Writes to devices by how they ended; reason is the error code',
+      ...sources.flatMap(({ tenant, id, writes }) =>
+        [
+          ['confirmed', '', writes.confirmed] as const,
+          ...Object.entries(writes.failed).map(([code, count]) => ['failed', code, count] as const),
+        ].map(([outcome, reason, value]) => ({ labels: { tenant, source: id, outcome, reason }, value })),
+      ),
+    ),
+    gauge('writes_pending', 'Writes that wait or are under way', ...of(({ writes }) => writes.pending)),
   ];
 }
 

@@ -3,12 +3,15 @@ import type { Clock } from '../core/clock.ts';
 import { GatewayError, isGatewayError, messageOf } from '../core/errors.ts';
 import { type Log, ThrottledLog } from '../core/log.ts';
 import { retryDelaysMs } from '../core/retry.ts';
+import type { Scalar } from '../core/tag.ts';
 import type { UnixMs } from '../core/time.ts';
-import type { Driver, DriverContext, LinkReport } from '../drivers/driver.ts';
+import type { Driver, DriverContext, LinkReport, Reading, TagRef } from '../drivers/driver.ts';
+import { Commands, failureOf, type WriteOutcome } from './commands.ts';
 import type { Door } from './door.ts';
 import type { Account } from './ledger.ts';
 import type { SourceSpec } from './source.ts';
 import type { SourceState, SourceView } from './source-state.ts';
+import type { WriteBook } from './write-book.ts';
 
 /** A peer that refuses is asked again within 5 s for ever; who it refuses by name or by a wrong option, each 30 s. */
 const RETRY = { firstMs: 500, maxMs: 5_000, jitter: 0.5 } as const;
@@ -27,6 +30,7 @@ export interface SourceRunnerOptions {
   readonly endpoint: string;
   readonly createdMs: UnixMs;
   readonly account: Account;
+  readonly writes: WriteBook;
   readonly clock: Clock;
   readonly log: Log;
   readonly random: () => number;
@@ -45,6 +49,8 @@ export class SourceRunner {
   #lastError: string | null = null;
   #door: Door | undefined;
   #driver: Driver | undefined;
+  /** While the driver runs. */
+  #commands: Commands | undefined;
   /** Since when the present link holds; infinity while there is none. */
   #connectedMs = Number.POSITIVE_INFINITY;
   #done: Promise<void> = Promise.resolve();
@@ -65,7 +71,9 @@ export class SourceRunner {
   /** Ends the source and lets its link go, in bounded time; says false when the driver hung. */
   async stop(): Promise<boolean> {
     const { clock, log } = this.#options;
-    this.#abort.abort(new GatewayError('stopped', 'the source is stopped'));
+    const reason = new GatewayError('stopped', 'the source is stopped');
+    this.#abort.abort(reason);
+    this.#commands?.close(reason);
     const stopped = await endsWithin(clock, STOP_TIMEOUT_MS, this.#done);
     this.#door?.close();
     if (!stopped) {
@@ -75,8 +83,31 @@ export class SourceRunner {
     return stopped;
   }
 
+  /** Writes through the running driver. Resolves however it ends; what nobody foresaw is logged and counts as `protocol`. */
+  async write(tag: TagRef, value: Scalar, signal: AbortSignal): Promise<WriteOutcome> {
+    const { clock, log, writes } = this.#options;
+    writes.begin();
+    let outcome: WriteOutcome;
+    try {
+      this.#checkWritable(tag);
+      outcome = await this.#running().write(tag, value, signal);
+    } catch (error) {
+      outcome = this.#failed(error);
+    }
+    writes.end(tag, { value, atMs: clock.now(), outcome });
+    const fields = { asset: tag.assetId, tag: tag.tagName, value: typeof value === 'bigint' ? String(value) : value };
+    if (outcome.ok) log.info(fields, 'written');
+    else this.#throttled.warn(`write ${outcome.code}`, { ...fields, code: outcome.code }, `not written: ${outcome.message}`);
+    return outcome;
+  }
+
+  /** A reading for each tag, in their order; they pass the door too. Rejects where the source as a whole cannot be read. */
+  async readNow(tags: readonly TagRef[], signal: AbortSignal): Promise<readonly Reading[]> {
+    return this.#running().readNow(tags, signal);
+  }
+
   view(): SourceView {
-    const { spec, endpoint, createdMs, account } = this.#options;
+    const { spec, endpoint, createdMs, account, writes } = this.#options;
     return {
       id: spec.id,
       tenant: spec.tenant,
@@ -89,6 +120,7 @@ export class SourceRunner {
       tagCount: spec.tags.length,
       createdMs,
       ledger: account.counts(),
+      writes: writes.counts(),
       errors: this.#errors,
       lastError: this.#lastError,
     };
@@ -96,6 +128,29 @@ export class SourceRunner {
 
   get spec(): SourceSpec {
     return this.#options.spec;
+  }
+
+  /** What the configuration says, whether the device is there or not; tags that a topic names are left to the driver. */
+  #checkWritable({ assetId, tagName }: TagRef): void {
+    const { id, tags } = this.#options.spec;
+    const named = tags.find((tag) => tag.tag_name === tagName && (tag.asset_id ?? id) === assetId);
+    if (named ? named.writable : tags.some((tag) => tag.writable)) return;
+    throw new GatewayError('not_writable', `tag "${tagName}" of source "${id}" does not say writable: true`);
+  }
+
+  #running(): Commands {
+    if (this.#commands && !this.#abort.signal.aborted) return this.#commands;
+    const reason = this.#reason === null ? '' : `: ${this.#reason}`;
+    throw new GatewayError('not_connected', `source "${this.#options.spec.id}" is not connected${reason}`);
+  }
+
+  #failed(error: unknown): WriteOutcome {
+    try {
+      return failureOf(error);
+    } catch (unforeseen) {
+      this.#options.log.error({ err: unforeseen }, 'a write failed in a way that nobody foresaw');
+      return { ok: false, code: 'protocol', message: `the write failed: ${messageOf(unforeseen)}` };
+    }
   }
 
   async #loop(signal: AbortSignal): Promise<void> {
@@ -126,10 +181,13 @@ export class SourceRunner {
       await this.#connect(this.#driver, signal);
       this.#connectedMs = this.#options.clock.monotonicMs();
       this.#setState('connected', null);
+      this.#commands = new Commands({ sourceId: this.#options.spec.id, driver: this.#driver, clock: this.#options.clock });
       await this.#driver.run(door, signal);
     } catch (error) {
       failure = error;
     }
+    this.#commands?.close(new GatewayError('not_connected', `the link was lost: ${messageOf(failure)}`));
+    this.#commands = undefined;
     if (!signal.aborted) door.lost();
     door.close();
     if (this.#driver) await this.#letGo(this.#driver);

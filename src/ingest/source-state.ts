@@ -1,6 +1,7 @@
 /** How a source fares, as the API and the command line show it. */
 import type { DropReason, RejectReason } from '../core/emit.ts';
 import type { UnixMs } from '../core/time.ts';
+import type { WriteCounts } from './write-book.ts';
 
 export type SourceState = 'connecting' | 'connected' | 'degraded' | 'back_off' | 'faulted' | 'disabled';
 
@@ -34,6 +35,7 @@ export interface SourceView {
   readonly tagCount: number;
   readonly createdMs: UnixMs;
   readonly ledger: LedgerCounts;
+  readonly writes: WriteCounts;
   /** Failed connects and lost links since the start. */
   readonly errors: number;
   readonly lastError: string | null;

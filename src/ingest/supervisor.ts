@@ -2,14 +2,17 @@
 import { isDeepStrictEqual } from 'node:util';
 import type { Clock } from '../core/clock.ts';
 import type { Log } from '../core/log.ts';
+import type { Scalar } from '../core/tag.ts';
 import type { UnixMs } from '../core/time.ts';
-import type { Driver, DriverContext, DriverModule, DriverSpec } from '../drivers/driver.ts';
+import type { Driver, DriverContext, DriverModule, DriverSpec, Reading, TagRef } from '../drivers/driver.ts';
+import { type CommandFailure, failureOf, type WriteOutcome } from './commands.ts';
 import { Door } from './door.ts';
 import { Account } from './ledger.ts';
 import type { Pipeline } from './pipeline.ts';
 import type { SourceSpec } from './source.ts';
 import { SourceRunner } from './source-runner.ts';
 import type { SourceView } from './source-state.ts';
+import { type LastWrite, WriteBook } from './write-book.ts';
 
 /** What the supervisor needs of `drivers/registry.ts`; tests hand in small ones. */
 export interface DriverCatalogue {
@@ -29,11 +32,20 @@ export interface SupervisorOptions {
   readonly stateDir: (type: string) => string;
 }
 
+/** A tag of one of the sources. */
+export interface SourceTagRef extends TagRef {
+  readonly sourceId: string;
+}
+
+/** A reading may be a bad one; a failure is that of a whole source, which could not be asked. */
+export type ReadOutcome = { readonly ok: true; readonly reading: Reading } | CommandFailure;
+
 export class Supervisor {
   readonly #options: SupervisorOptions;
   readonly #runners = new Map<string, SourceRunner>();
   /** Accounts outlive the runs of a source: a change must not make readings vanish from the books. */
   readonly #accounts = new Map<string, Account>();
+  readonly #writes = new Map<string, WriteBook>();
   /** One change at a time for each source. */
   readonly #changes = new Map<string, Promise<void>>();
   #stopped = false;
@@ -62,7 +74,47 @@ export class Supervisor {
       const runner = this.#runners.get(id);
       this.#runners.delete(id);
       await runner?.stop();
+      if (!this.#runners.has(id)) this.#writes.delete(id);
     });
+  }
+
+  /**
+   * Writes a value to a tag at its device; the twins hear of it by the reading that confirms, as of any other. Writes to
+   * one tag follow each other. Resolves however it ends, within half a minute: `not_connected`, `overloaded`, `timeout`,
+   * `cancelled` and the codes of `Driver.write`.
+   */
+  async write(sourceId: string, tag: TagRef, value: Scalar, signal: AbortSignal): Promise<WriteOutcome> {
+    const runner = this.#runners.get(sourceId);
+    if (!runner) return unknownSource(sourceId);
+    return runner.write(tag, value, signal);
+  }
+
+  /** How the last write to a tag ended, since the daemon was started; undefined when there was none. */
+  lastWrite(sourceId: string, tag: TagRef): LastWrite | undefined {
+    return this.#writes.get(sourceId)?.last(tag);
+  }
+
+  /** Reads tags of any sources at their devices, the sources at once; an outcome for each, in their order. The readings pass the door. */
+  async readNow(tags: readonly SourceTagRef[], signal: AbortSignal): Promise<readonly ReadOutcome[]> {
+    const outcomes = new Map<SourceTagRef, ReadOutcome>();
+    const readSource = async (sourceId: string): Promise<void> => {
+      const own = tags.filter((tag) => tag.sourceId === sourceId);
+      const found = await this.#readSource(sourceId, own, signal);
+      for (const [index, tag] of own.entries()) outcomes.set(tag, found[index] ?? unknownSource(sourceId));
+    };
+    await Promise.all([...new Set(tags.map((tag) => tag.sourceId))].map(readSource));
+    return tags.map((tag) => outcomes.get(tag) ?? unknownSource(tag.sourceId));
+  }
+
+  async #readSource(sourceId: string, tags: readonly TagRef[], signal: AbortSignal): Promise<readonly ReadOutcome[]> {
+    const runner = this.#runners.get(sourceId);
+    try {
+      const readings = await runner?.readNow(tags, signal);
+      return (readings ?? []).map((reading) => ({ ok: true, reading }));
+    } catch (error) {
+      const failure = failureOf(error);
+      return tags.map(() => failure);
+    }
   }
 
   list(): readonly SourceView[] {
@@ -103,12 +155,20 @@ export class Supervisor {
       endpoint: drivers.endpoint(spec),
       createdMs,
       account: this.account(spec.id, spec.tenant),
+      writes: this.#bookOf(spec.id),
       clock,
       log,
       random,
       openDoor: () => this.openDoor(spec.id, spec.tenant),
       createDriver: (report) => this.#createDriver(spec, { log, clock, stateDir: this.#options.stateDir(spec.type), report }),
     });
+  }
+
+  /** Of all its runs, as the accounts. */
+  #bookOf(sourceId: string): WriteBook {
+    const known = this.#writes.get(sourceId) ?? new WriteBook();
+    this.#writes.set(sourceId, known);
+    return known;
   }
 
   async #createDriver(spec: SourceSpec, context: DriverContext): Promise<Driver> {
@@ -125,4 +185,8 @@ export class Supervisor {
     await mine;
     if (this.#changes.get(id) === settled) this.#changes.delete(id);
   }
+}
+
+function unknownSource(sourceId: string): CommandFailure {
+  return { ok: false, code: 'unknown_tag', message: `there is no source "${sourceId}"` };
 }

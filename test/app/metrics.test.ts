@@ -33,6 +33,7 @@ test('the outcomes of a source and what is in flight add up to what it received'
         tagCount: 7,
         createdMs: 0 as UnixMs,
         ledger,
+        writes: { requested: 9, confirmed: 4, failed: { timeout: 2, write_refused: 1 }, pending: 2 },
         errors: 3,
         lastError: null,
       },
@@ -51,6 +52,12 @@ test('the outcomes of a source and what is in flight add up to what it received'
     expect(sum('readings_total') + sum('readings_in_flight')).toBe(sum('readings_received_total'));
   }
   expect(values('source_up')).toEqual([{ labels: { tenant: 'default', source: 'plc', type: 'modbus' }, value: 0 }]);
+  expect(values('writes_total').map(({ labels, value }) => [labels?.['outcome'], labels?.['reason'], value])).toEqual([
+    ['confirmed', '', 4],
+    ['failed', 'timeout', 2],
+    ['failed', 'write_refused', 1],
+  ]);
+  expect(values('writes_pending').map(({ value }) => value)).toEqual([2]);
   expect(values('store_fault')).toEqual([{ labels: { reason: 'disk_full' }, value: 1 }]);
   expect(values('store_lag_records')).toEqual([{ value: 6 }]);
   expect(values('store_edge_seconds')).toEqual([{ labels: { edge: 'newest' }, value: 1.5 }]);

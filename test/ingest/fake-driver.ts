@@ -2,7 +2,8 @@
 import type { Emit } from '../../src/core/emit.ts';
 import { type Log, type LogFields, silentLog } from '../../src/core/log.ts';
 import { GOOD } from '../../src/core/status.ts';
-import type { Driver, DriverContext, LinkReport } from '../../src/drivers/driver.ts';
+import type { Scalar } from '../../src/core/tag.ts';
+import type { Driver, DriverContext, LinkReport, Readback, Reading, TagRef } from '../../src/drivers/driver.ts';
 import type { SourceSpec } from '../../src/ingest/source.ts';
 import type { SourceView } from '../../src/ingest/source-state.ts';
 import { Supervisor } from '../../src/ingest/supervisor.ts';
@@ -30,6 +31,9 @@ export class FakeDriver implements Driver {
   onConnect: (signal: AbortSignal) => Promise<void> = async () => undefined;
   onRun: (emit: Emit, signal: AbortSignal) => Promise<void> = (_emit, signal) => untilAbort(signal);
   onClose: () => Promise<void> = async () => undefined;
+  /** Set by tests: a driver that has neither can neither write nor read on demand. */
+  write?: (tag: TagRef, value: Scalar, signal: AbortSignal) => Promise<Readback>;
+  readNow?: (tags: readonly TagRef[], signal: AbortSignal) => Promise<readonly Reading[]>;
   report: (link: LinkReport) => void = () => undefined;
   emit: Emit | undefined;
   readonly #nowMs: () => number;

@@ -151,6 +151,7 @@ export class FakeServices implements ApiServices {
       tagCount: 0,
       createdMs: this.nowMs,
       ledger: { received: 0, committed: 0, deadbanded: 0, deduplicated: 0, rejected: {}, dropped: {}, inFlight: 0, clockAhead: 0 },
+      writes: { requested: 0, confirmed: 0, failed: {}, pending: 0 },
       errors: 0,
       lastError: null,
       ...source,
