@@ -19,7 +19,7 @@ import {
   type ToWorker,
 } from './protocol.ts';
 import { QueryClient } from './query-client.ts';
-import type { RecordStore } from './records.ts';
+import type { AnswerStore, AuditStore, RecordStore } from './records.ts';
 import type { RecoveryReport, RetentionPolicy, TelemetryReads, TelemetryStore } from './telemetry.ts';
 import { Waiters } from './waiters.ts';
 
@@ -48,7 +48,7 @@ export type StoreHealth = 'ok' | 'starting' | 'store_failed' | 'disk_full' | 'st
 
 export class StoreClient {
   readonly telemetry: TelemetryStore;
-  readonly records: RecordStore;
+  readonly records: RecordStore & AnswerStore & AuditStore;
   /** Hears of records [from, to) that were written but not found again by the next worker. */
   onLost: ((from: Sequence, to: Sequence) => void) | undefined;
   readonly #options: StoreClientOptions;

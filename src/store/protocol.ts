@@ -36,6 +36,10 @@ export const RECORD_CALLS = [
   'tokenByHash',
   'createToken',
   'revokeToken',
+  'keptAnswer',
+  'keepAnswer',
+  'appendAudit',
+  'audit',
 ] as const;
 
 /** Everything that can be asked of the store worker by name. */

@@ -1,4 +1,4 @@
-/** The port to the small documents of the box: twins, sources, tokens. Async, for a flush on an SD card must not stall polls. */
+/** The port to the small documents of the box: twins, sources, tokens, the audit log and answers kept for a repeat. Async, for a flush on an SD card must not stall polls. */
 import type { UnixMs } from '../core/time.ts';
 
 export type DocumentKind = 'twin' | 'source';
@@ -39,6 +39,74 @@ export interface DocumentWrite extends DocumentKey {
   readonly atMs: UnixMs;
 }
 
+/** An answer that a repeat of its request gets again. */
+export interface KeptAnswer {
+  readonly status: number;
+  readonly headers: Readonly<Record<string, string>>;
+  /** As JSON text. */
+  readonly body: string;
+}
+
+/** The client's key for one request; each token has its own on each path. */
+export interface RequestKey {
+  readonly tokenId: string;
+  /** As it was called, without the query. */
+  readonly path: string;
+  readonly key: string;
+}
+
+/** The answer with what its request was. */
+export interface KeptRequest extends KeptAnswer {
+  /** SHA-256 of query and body, hex. */
+  readonly sha256: string;
+}
+
+/** What each kind has room for is its own, so that a flood of one pushes out none of another. */
+export type AuditKind = 'write' | 'ingest' | 'read' | 'refused';
+
+export interface AuditEntry {
+  readonly kind: AuditKind;
+  readonly timeMs: UnixMs;
+  /** Null where nobody was known. */
+  readonly tenant: string | null;
+  readonly tokenId: string | null;
+  readonly tokenName: string | null;
+  readonly method: string;
+  /** The pattern, such as `/api/twins/:id`. */
+  readonly route: string;
+  /** What stood in its places, joined by `/`; null where it has none. */
+  readonly objectId: string | null;
+  readonly status: number;
+  /** The code of the refusal; null when it was none. */
+  readonly code: string | null;
+  /** Of the client's side of the connection. */
+  readonly address: string | null;
+  readonly requestId: string;
+  /** How many alike this one stands for, itself included; time and request id are the first one's. */
+  readonly count: number;
+}
+
+export interface AuditRow extends AuditEntry {
+  readonly id: number;
+}
+
+export interface AuditFilter {
+  readonly tenant?: string;
+  readonly tokenName?: string;
+  readonly kind?: AuditKind;
+  readonly fromMs?: UnixMs;
+  /** Excluded. */
+  readonly toMs?: UnixMs;
+  readonly limit: number;
+  readonly skip: number;
+}
+
+export interface AuditPage {
+  /** Newest first. */
+  readonly rows: readonly AuditRow[];
+  readonly total: number;
+}
+
 export interface RecordStore {
   /** All of a kind, of every tenant, by (tenant, id). */
   documents(kind: DocumentKind): Promise<readonly StoredDocument[]>;
@@ -53,4 +121,17 @@ export interface RecordStore {
   createToken(token: StoredToken): Promise<void>;
   /** True when there was one that was not revoked. */
   revokeToken(id: string, atMs: UnixMs): Promise<boolean>;
+}
+
+export interface AnswerStore {
+  /** Undefined when nothing is kept under the key, or no more at `nowMs`. */
+  keptAnswer(key: RequestKey, nowMs: UnixMs): Promise<KeptRequest | undefined>;
+  /** Keeps the answer for 24 hours; the oldest go early when there are too many. */
+  keepAnswer(key: RequestKey, answer: KeptRequest, nowMs: UnixMs): Promise<void>;
+}
+
+export interface AuditStore {
+  /** All of them in one commit. Rows that are too old or too many go. */
+  appendAudit(entries: readonly AuditEntry[], nowMs: UnixMs): Promise<void>;
+  audit(filter: AuditFilter): Promise<AuditPage>;
 }

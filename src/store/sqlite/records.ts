@@ -1,8 +1,21 @@
-/** The records database: small documents and API tokens in one SQLite file. Synchronous; the worker and the command line stand in front. */
+/** The records database: small documents, API tokens, kept answers and the audit log in one SQLite file. Synchronous; the worker and the command line stand in front. */
 import { GatewayError } from '../../core/errors.ts';
 import type { UnixMs } from '../../core/time.ts';
-import type { DocumentKey, DocumentKind, DocumentWrite, StoredDocument, StoredToken } from '../records.ts';
+import type {
+  AuditEntry,
+  AuditFilter,
+  AuditPage,
+  DocumentKey,
+  DocumentKind,
+  DocumentWrite,
+  KeptRequest,
+  RequestKey,
+  StoredDocument,
+  StoredToken,
+} from '../records.ts';
+import { AUDIT_TABLE, AuditTable } from './audit-table.ts';
 import { type Database, openDatabase } from './database.ts';
+import { KEPT_ANSWER_TABLE, KeptAnswers } from './kept-answers.ts';
 import { type Migrations, migrate } from './migrations.ts';
 
 const MIGRATIONS: Migrations = [
@@ -15,6 +28,8 @@ const MIGRATIONS: Migrations = [
      id TEXT PRIMARY KEY, name TEXT NOT NULL, sha256 TEXT NOT NULL UNIQUE, tenant TEXT NOT NULL, scopes TEXT NOT NULL,
      created_ms INTEGER NOT NULL, expires_ms INTEGER, revoked_ms INTEGER
    ) STRICT, WITHOUT ROWID;`,
+  `${KEPT_ANSWER_TABLE}
+   ${AUDIT_TABLE}`,
 ];
 
 interface DocumentRow {
@@ -40,10 +55,14 @@ interface TokenRow {
 
 export class RecordsDatabase {
   readonly #database: Database;
+  readonly #answers: KeptAnswers;
+  readonly #audit: AuditTable;
 
   constructor(file: string) {
     this.#database = openDatabase(file);
     migrate(this.#database, MIGRATIONS, file);
+    this.#answers = new KeptAnswers(this.#database);
+    this.#audit = new AuditTable(this.#database);
   }
 
   documents(kind: DocumentKind): StoredDocument[] {
@@ -97,6 +116,22 @@ export class RecordsDatabase {
 
   revokeToken(id: string, atMs: UnixMs): boolean {
     return this.#database.prepare('UPDATE token SET revoked_ms = ? WHERE id = ? AND revoked_ms IS NULL').run(atMs, id).changes > 0;
+  }
+
+  keptAnswer(key: RequestKey, nowMs: UnixMs): KeptRequest | undefined {
+    return this.#answers.find(key, nowMs);
+  }
+
+  keepAnswer(key: RequestKey, answer: KeptRequest, nowMs: UnixMs): void {
+    this.#atomically(() => this.#answers.keep(key, answer, nowMs));
+  }
+
+  appendAudit(entries: readonly AuditEntry[], nowMs: UnixMs): void {
+    this.#atomically(() => this.#audit.append(entries, nowMs));
+  }
+
+  audit(filter: AuditFilter): AuditPage {
+    return this.#audit.page(filter);
   }
 
   close(): void {
