@@ -3,6 +3,7 @@ import { createHash, randomBytes, timingSafeEqual } from 'node:crypto';
 import type { Clock } from '../core/clock.ts';
 import type { Scope } from '../core/scope.ts';
 import type { RecordStore, StoredToken } from '../store/records.ts';
+import type { BackOff } from './back-off.ts';
 import { ApiError } from './problem.ts';
 
 const AUTHORIZATION = /^Bearer +(tbx_[A-Za-z0-9_-]{43})$/i;
@@ -27,21 +28,29 @@ export function hashToken(token: string): string {
 export class Authenticator {
   readonly #records: Pick<RecordStore, 'tokenByHash'>;
   readonly #clock: Clock;
+  readonly #backOff: BackOff;
   /** Known tokens only, so that guesses cannot push them out. */
   readonly #cache = new Map<string, { readonly token: StoredToken; readonly recheckMs: number }>();
   readonly #lookups = new Map<string, Promise<StoredToken | undefined>>();
 
-  constructor(records: Pick<RecordStore, 'tokenByHash'>, clock: Clock) {
+  constructor(records: Pick<RecordStore, 'tokenByHash'>, clock: Clock, backOff: BackOff) {
     this.#records = records;
     this.#clock = clock;
+    this.#backOff = backOff;
   }
 
-  /** Throws `unauthorized` unless the header carries a token that is known, not revoked and not expired. */
-  async authenticate(authorization: string | undefined): Promise<StoredToken> {
+  /**
+   * Throws `unauthorized` unless the header carries a token that is known, not revoked and not expired, and
+   * `rate_limited` while the address has to wait. Tokens that were met lately do not wait: one machine with a wrong
+   * token must not lock out the others behind the same address.
+   */
+  async authenticate(authorization: string | undefined, address: string | null): Promise<StoredToken> {
     const presented = AUTHORIZATION.exec(authorization ?? '')?.[1];
     const sha256 = presented && hashToken(presented);
+    if (authorization !== undefined && !(sha256 && this.#cache.has(sha256))) this.#backOff.check(address);
     const token = sha256 && (await this.#find(sha256));
     if (!token || token.revokedMs !== null || (token.expiresMs !== null && token.expiresMs <= this.#clock.now())) {
+      if (authorization !== undefined) this.#backOff.failed(address);
       throw new ApiError('unauthorized', 'This needs "Authorization: Bearer <token>" with a valid token.');
     }
     return token;

@@ -2,10 +2,11 @@
 import type { Context } from 'hono';
 import { ApiError } from './problem.ts';
 
+export const JSON_BODY_LIMIT_BYTES = 1024 * 1024;
 export const TELEMETRY_BODY_LIMIT_BYTES = 4 * 1024 * 1024;
 const MAX_DEPTH = 32;
 
-const JSON_TYPE = /^application\/json\s*(?:;|$)/i;
+const JSON_TYPE = /^application\/(?:merge-patch\+)?json\s*(?:;|$)/i;
 
 /** The parsed body. Throws `unsupported_media_type`, `payload_too_large` or `malformed_json`. */
 export async function readJson(request: Context['req'], limitBytes: number): Promise<unknown> {
@@ -21,8 +22,19 @@ export async function readJson(request: Context['req'], limitBytes: number): Pro
   return parseJson(bytes);
 }
 
+const read = new WeakMap<Context['req'], Promise<Uint8Array>>();
+
+/** The body as it came, however often it is asked for. Throws `payload_too_large` or `bad_request`. */
+export function readBytes(request: Context['req'], limitBytes: number): Promise<Uint8Array> {
+  const known = read.get(request);
+  if (known) return known;
+  const bytes = receive(request, limitBytes);
+  read.set(request, bytes);
+  return bytes;
+}
+
 /** With a Content-Length the HTTP parser has bounded the body already; without one it is counted while it comes. */
-async function readBytes(request: Context['req'], limitBytes: number): Promise<Uint8Array> {
+async function receive(request: Context['req'], limitBytes: number): Promise<Uint8Array> {
   const tooLarge = () => new ApiError('payload_too_large', `The body is larger than ${limitBytes} bytes.`);
   const declared = request.header('content-length');
   if (declared !== undefined) {

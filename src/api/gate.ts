@@ -1,54 +1,106 @@
-/** The one gate that every request passes: who calls, then the route, then the form of the answer. */
-import { randomUUID } from 'node:crypto';
+/** The one gate that every request passes: who calls, how often, the route, the form of the answer, and the trace it leaves. */
 import type { Context } from 'hono';
 import { messageOf } from '../core/errors.ts';
 import { type Log, ThrottledLog } from '../core/log.ts';
+import type { StoredToken } from '../store/records.ts';
+import { auditEntryOf } from './audit-entry.ts';
+import type { AuditLog } from './audit-log.ts';
 import { Authenticator, requireScope } from './auth.ts';
+import { BackOff } from './back-off.ts';
+import { JSON_BODY_LIMIT_BYTES, readBytes } from './body.ts';
+import { unlessKnown } from './conditional.ts';
+import { Cors } from './cors.ts';
+import { addressOf, type Exchange } from './exchange.ts';
+import { Idempotency } from './idempotency.ts';
 import { ApiError, familyOf, type Problem, problemOf } from './problem.ts';
+import { RateLimiter } from './rate-limit.ts';
+import { requestIdOf } from './request-id.ts';
 import { respond } from './respond.ts';
-import type { Answer, Route } from './route.ts';
+import type { Answer, Route, ScopedRoute } from './route.ts';
 import type { ApiServices } from './services.ts';
 
 export class Gate {
   readonly #authenticator: Authenticator;
+  readonly #rates: RateLimiter;
+  readonly #cors: Cors;
+  readonly #idempotency: Idempotency;
+  readonly #audit: AuditLog;
+  readonly #clock: ApiServices['clock'];
   readonly #log: Log;
   readonly #throttled: ThrottledLog;
 
-  constructor({ records, clock, log }: Pick<ApiServices, 'records' | 'clock' | 'log'>) {
-    this.#authenticator = new Authenticator(records, clock);
+  constructor({ records, clock, log, http }: Pick<ApiServices, 'records' | 'clock' | 'log' | 'http'>, audit: AuditLog) {
+    this.#authenticator = new Authenticator(records, clock, new BackOff(clock));
+    this.#rates = new RateLimiter(http.rateLimit, clock);
+    this.#cors = new Cors(http.corsOrigins);
+    this.#idempotency = new Idempotency(records, clock);
+    this.#audit = audit;
+    this.#clock = clock;
     this.#log = log;
     this.#throttled = new ThrottledLog(log, clock);
   }
 
-  pass(c: Context, route: Route): Promise<Response> {
-    return this.#answer(c, async () => {
-      if (route.scope === null) return route.handle();
-      const token = await this.#authenticator.authenticate(c.req.header('authorization'));
-      requireScope(token, route.scope);
-      return route.handle({ request: c.req, tenant: token.tenant });
+  async pass(c: Context, route: Route): Promise<Response> {
+    const exchange = this.#open(c);
+    const answer = await this.#answer(c, exchange, async () => {
+      const given = await (route.scope === null ? route.handle({ request: c.req }) : this.#call(c, route, exchange));
+      return unlessKnown(given, c.req.header('if-none-match'));
     });
+    const entry = auditEntryOf(c, route, { exchange, answer, nowMs: this.#clock.now() });
+    if (entry) this.#audit.record(entry);
+    return respond(answer, exchange.headers);
   }
 
-  /** No route: a stranger is not told so. */
-  refuse(c: Context, allowed: readonly string[]): Promise<Response> {
-    return this.#answer(c, async () => {
-      await this.#authenticator.authenticate(c.req.header('authorization'));
+  /** No route, or none for this method: a stranger is not told which, unless a listed origin asks before it calls. */
+  async refuse(c: Context, allowed: readonly string[]): Promise<Response> {
+    const exchange = this.#open(c);
+    const origin = c.req.header('origin');
+    const preflight = this.#cors.preflight(c.req.method, origin, c.req.header('access-control-request-method'));
+    if (preflight) return respond(preflight, exchange.headers);
+    const answer = await this.#answer(c, exchange, async () => {
+      await this.#admit(c, exchange);
       if (allowed.length === 0) throw new ApiError('not_found', 'There is nothing at this path.');
-      const allow = [...allowed, ...(allowed.includes('GET') ? ['HEAD'] : [])].join(', ');
+      const allow = [...allowed, ...(allowed.includes('GET') ? ['HEAD'] : []), 'OPTIONS'].join(', ');
+      if (c.req.method === 'OPTIONS') return { status: 204, body: undefined, headers: { Allow: allow } };
       throw new ApiError('method_not_allowed', `This path takes ${allow}.`, { headers: { Allow: allow } });
     });
+    return respond(answer, exchange.headers);
   }
 
-  async #answer(c: Context, work: () => Promise<Answer>): Promise<Response> {
-    const requestId = randomUUID();
+  #open(c: Context): Exchange {
+    const requestId = requestIdOf(c.req.header('x-request-id'));
+    return { requestId, address: addressOf(c), headers: { 'X-Request-Id': requestId, ...this.#cors.headers(c.req.header('origin')) } };
+  }
+
+  /** Throws `unauthorized` or `rate_limited`. */
+  async #admit(c: Context, exchange: Exchange): Promise<StoredToken> {
+    const token = await this.#authenticator.authenticate(c.req.header('authorization'), exchange.address);
+    exchange.token = token;
+    exchange.headers = { ...exchange.headers, ...this.#rates.take(token.id) };
+    return token;
+  }
+
+  async #call(c: Context, route: ScopedRoute, exchange: Exchange): Promise<Answer> {
+    const token = await this.#admit(c, exchange);
+    requireScope(token, route.scope);
+    const call = { request: c.req, tenant: token.tenant, token, requestId: exchange.requestId };
+    const key = c.req.header('idempotency-key');
+    if (key === undefined || route.method !== 'POST' || isUpload(c)) return route.handle(call);
+    const { pathname, search } = new URL(c.req.url);
+    const body = await readBytes(c.req, route.operation?.body?.limitBytes ?? JSON_BODY_LIMIT_BYTES);
+    const keyed = { tokenId: token.id, path: pathname, key, content: [search, body] };
+    return this.#idempotency.run(keyed, async () => route.handle(call));
+  }
+
+  async #answer(c: Context, exchange: Exchange, work: () => Promise<Answer>): Promise<Answer> {
     try {
-      return respond(await work(), requestId);
+      return await work();
     } catch (thrown) {
       // When the client has gone, whatever waited for it ends with the reason of that.
       const error = c.req.raw.signal.aborted ? new ApiError('bad_request', 'The client closed the connection.') : thrown;
-      const problem = problemOf(error, familyOf(c.req.path), requestId);
-      this.#report(c, problem, error, requestId);
-      return respond(problem, requestId);
+      const problem = problemOf(error, familyOf(c.req.path), exchange.requestId);
+      this.#report(c, problem, error, exchange.requestId);
+      return problem;
     }
   }
 
@@ -58,4 +110,9 @@ export class Gate {
     if (problem.code !== 'internal_error') this.#throttled.warn(problem.code, fields, 'request refused');
     else this.#log.error({ ...fields, stack: error instanceof Error ? error.stack : undefined }, 'request failed');
   }
+}
+
+/** A file of hundreds of megabytes is streamed to disk and not hashed beforehand. */
+function isUpload(c: Context): boolean {
+  return /^multipart\//i.test(c.req.header('content-type') ?? '');
 }

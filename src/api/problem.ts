@@ -33,10 +33,15 @@ export const PROBLEMS = {
   twin_not_found: { status: 404 },
   sensor_not_found: { status: 404 },
   method_not_allowed: { status: 405 },
+  request_timeout: { status: 408 },
   conflict: { status: 409 },
+  precondition_failed: { status: 412 },
   payload_too_large: { status: 413 },
   unsupported_media_type: { status: 415 },
   invalid_twin_type: { status: 422 },
+  idempotency_key_reused: { status: 422 },
+  rate_limited: { status: 429 },
+  headers_too_large: { status: 431 },
   internal_error: { status: 500 },
   overloaded: { status: 503, headers: RETRY_SOON },
   store_failed: { status: 503, headers: RETRY_LATER },
@@ -62,6 +67,8 @@ const OF_GATEWAY: Partial<Record<ErrorCode, ProblemCode>> = {
 interface ApiErrorOptions {
   readonly details?: readonly Detail[];
   readonly headers?: Readonly<Record<string, string>>;
+  /** Seconds after which the same request may be sent again; also as Retry-After. */
+  readonly retryAfterS?: number;
 }
 
 /** A refusal whose message the caller may read. */
@@ -70,12 +77,14 @@ export class ApiError extends Error {
   readonly code: ProblemCode;
   readonly details: readonly Detail[] | undefined;
   readonly headers: Readonly<Record<string, string>> | undefined;
+  readonly retryAfterS: number | undefined;
 
   constructor(code: ProblemCode, message: string, options: ApiErrorOptions = {}) {
     super(message);
     this.code = code;
     this.details = options.details;
     this.headers = options.headers;
+    this.retryAfterS = options.retryAfterS;
   }
 }
 
@@ -100,20 +109,34 @@ export interface Problem {
   readonly body: unknown;
 }
 
+/** HTTP status of the code in a family. */
+export function statusIn(family: Family, code: ProblemCode): number {
+  const kind: ProblemKind = PROBLEMS[code];
+  return (family === 'desktop' ? kind.desktop?.status : undefined) ?? kind.status;
+}
+
+/** How a family spells the code. */
+export function spellingIn(family: Family, code: ProblemCode): string {
+  const kind: ProblemKind = PROBLEMS[code];
+  return family === 'desktop' ? (kind.desktop?.code ?? code.toUpperCase()) : code;
+}
+
 /** What to answer to anything that was thrown. Only an ApiError speaks in its own words: others may know paths and hosts. */
 export function problemOf(error: unknown, family: Family, requestId: string): Problem {
   const code = error instanceof ApiError ? error.code : (isGatewayError(error) && OF_GATEWAY[error.code]) || 'internal_error';
   const kind: ProblemKind = PROBLEMS[code];
-  const desktop = family === 'desktop' ? kind.desktop : undefined;
+  const own = error instanceof ApiError ? error : undefined;
+  const retryAfter = own?.retryAfterS === undefined ? undefined : { 'Retry-After': String(own.retryAfterS) };
   return {
     code,
-    status: desktop?.status ?? kind.status,
-    headers: { ...kind.headers, ...(error instanceof ApiError ? error.headers : undefined) },
+    status: statusIn(family, code),
+    headers: { ...kind.headers, ...retryAfter, ...own?.headers },
     body: {
       error: {
-        code: desktop?.code ?? (family === 'desktop' ? code.toUpperCase() : code),
+        code: spellingIn(family, code),
         message: publicMessage(error, code),
-        ...(error instanceof ApiError && error.details ? { details: error.details } : undefined),
+        ...(own?.details ? { details: own.details } : undefined),
+        ...(own?.retryAfterS === undefined ? undefined : { retry_after: own.retryAfterS }),
         request_id: requestId,
       },
     },

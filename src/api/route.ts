@@ -1,6 +1,8 @@
 /** What a route is: data, so that authorisation is a column of a table and a test can walk it. */
 import type { Context } from 'hono';
 import type { Scope } from '../core/scope.ts';
+import type { StoredToken } from '../store/records.ts';
+import type { Operation } from './operation.ts';
 
 export type Method = 'GET' | 'POST' | 'PUT' | 'PATCH' | 'DELETE';
 
@@ -9,6 +11,15 @@ export interface Call {
   readonly request: Context['req'];
   /** The one tenant whose data this call may see. */
   readonly tenant: string;
+  /** Who calls. */
+  readonly token: StoredToken;
+  /** As the answer and the log name this call. */
+  readonly requestId: string;
+}
+
+/** A request of which nothing is known but what it asks. */
+export interface PublicCall {
+  readonly request: Context['req'];
 }
 
 export interface Answer {
@@ -17,6 +28,8 @@ export interface Answer {
   readonly body: unknown;
   /** What is no JSON, or is JSON text already. */
   readonly content?: { readonly type: string; readonly data: string };
+  /** Its ETag stands for the whole body; see `tagged`. */
+  readonly revalidates?: boolean;
   readonly headers?: Readonly<Record<string, string>>;
 }
 
@@ -26,6 +39,10 @@ export interface ScopedRoute {
   readonly method: Method;
   readonly path: string;
   readonly scope: Scope;
+  /** What it takes and gives, as the API's own description says; a test asks it of every route. */
+  readonly operation?: Operation;
+  /** True where reads leave a trace too; writes always do. */
+  readonly audited?: boolean;
   readonly handle: Handler<Call>;
 }
 
@@ -34,19 +51,25 @@ export interface PublicRoute {
   readonly method: 'GET';
   readonly path: string;
   readonly scope: null;
-  readonly handle: Handler<void>;
+  readonly operation?: Operation;
+  readonly handle: Handler<PublicCall>;
 }
 
 export type Route = ScopedRoute | PublicRoute;
 
-export function route(method: Method, path: string, scope: Scope, handle: Handler<Call>): Route {
+export function route(method: Method, path: string, scope: Scope, handle: Handler<Call>): ScopedRoute {
   return { method, path, scope, handle };
 }
 
-export function publicRoute(path: string, handle: Handler<void>): Route {
+export function publicRoute(path: string, handle: Handler<PublicCall>): PublicRoute {
   return { method: 'GET', path, scope: null, handle };
 }
 
 export function ok(body: unknown): Answer {
   return { status: 200, body };
+}
+
+/** The route with its description. */
+export function documented<Described extends Route>(operation: Operation, undescribed: Described): Described {
+  return { ...undescribed, operation };
 }

@@ -7,6 +7,8 @@ import { Hono } from 'hono';
 import type { Clock } from '../core/clock.ts';
 import { GatewayError, messageOf } from '../core/errors.ts';
 import type { Log } from '../core/log.ts';
+import { AuditLog } from './audit-log.ts';
+import { auditRoutes } from './audit-routes.ts';
 import { historyRoutes } from './desktop/history.ts';
 import { statusRoutes } from './desktop/status.ts';
 import { twinRoutes } from './desktop/twins.ts';
@@ -22,14 +24,19 @@ import type { Route } from './route.ts';
 import type { ApiServices } from './services.ts';
 
 export interface Api {
-  fetch(request: Request): Response | Promise<Response>;
+  /** `env` is what the server under it knows of the connection. */
+  fetch(request: Request, env?: object): Response | Promise<Response>;
   readonly routes: readonly Route[];
+  /** Writes what is still to be written, within `deadlineMs`. Never rejects. */
+  close(deadlineMs: number): Promise<void>;
 }
 
 /** All routes are registered here, before the first request. */
 export function createApi(services: ApiServices): Api {
+  const audit = new AuditLog(services);
   const routes = [
     ...opsRoutes(services),
+    ...auditRoutes(audit),
     ...twinRoutes(services),
     ...statusRoutes(services),
     ...historyRoutes(services),
@@ -38,7 +45,7 @@ export function createApi(services: ApiServices): Api {
     ...telemetryLatestRoutes(services),
     ...telemetryIngestRoutes(services),
   ];
-  const gate = new Gate(services);
+  const gate = new Gate(services, audit);
   const app = new Hono({ strict: false });
   for (const each of routes) app.on(each.method, each.path, (c) => gate.pass(c, each));
   const methods = [...new Set(routes.map(({ method }) => method))];
@@ -48,7 +55,7 @@ export function createApi(services: ApiServices): Api {
       methods.filter((method) => app.router.match(method, c.req.path)[0].length > 0),
     ),
   );
-  return { fetch: (request) => app.fetch(request), routes };
+  return { fetch: (request, env) => app.fetch(request, env), routes, close: (deadlineMs) => audit.close(deadlineMs) };
 }
 
 const MAX_CONNECTIONS = 256;
@@ -96,7 +103,8 @@ export async function listen({ host, port, api, clock, log }: ListenOptions): Pr
 /** A request whose target or Host makes no URL never reaches a route. */
 function unreadable(): Response {
   const requestId = randomUUID();
-  return respond(problemOf(new ApiError('bad_request', 'The path or the Host header cannot be read.'), 'edge', requestId), requestId);
+  const problem = problemOf(new ApiError('bad_request', 'The path or the Host header cannot be read.'), 'edge', requestId);
+  return respond(problem, { 'X-Request-Id': requestId });
 }
 
 const REASONS: Readonly<Record<string, string>> = {

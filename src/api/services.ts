@@ -7,9 +7,10 @@ import type { StoreProfile } from '../core/store-profile.ts';
 import type { Sequence, SeriesDef, SeriesId } from '../core/tag.ts';
 import type { UnixMs } from '../core/time.ts';
 import type { LedgerCounts, SourceView } from '../ingest/source-state.ts';
-import type { RecordStore } from '../store/records.ts';
+import type { AnswerStore, AuditStore, RecordStore } from '../store/records.ts';
 import type { TelemetryReads } from '../store/telemetry.ts';
 import type { Binding, LiveReading, Twin } from '../twin/twin.ts';
+import type { RatePolicy } from './rate-limit.ts';
 
 export interface SeriesFilter {
   readonly tenant: string;
@@ -29,6 +30,14 @@ export interface StreamView {
   readonly fault: ErrorCode | null;
 }
 
+/** What the configuration says of the API itself. */
+export interface HttpSettings {
+  /** Null: as often as they like. */
+  readonly rateLimit: RatePolicy | null;
+  /** Origins whose pages may call from a browser. */
+  readonly corsOrigins: readonly string[];
+}
+
 export interface ApiServices {
   readonly clock: Clock;
   /** False while the box's own time is not to be trusted: then no reading is refused for its time. */
@@ -36,7 +45,8 @@ export interface ApiServices {
   readonly log: Log;
   readonly version: string;
   readonly store: TelemetryReads;
-  readonly records: Pick<RecordStore, 'tokenByHash'>;
+  readonly records: Pick<RecordStore, 'tokenByHash'> & AnswerStore & AuditStore;
+  readonly http: HttpSettings;
   /** The catalogue of series, all generations. */
   readonly series: {
     find(filter: SeriesFilter): readonly SeriesId[];

@@ -1,7 +1,7 @@
 /** The only place where the parts meet: builds them, starts them in order, stops them in order. */
 import { chmodSync, mkdirSync } from 'node:fs';
 import { join } from 'node:path';
-import type { Listening } from '../api/server.ts';
+import type { Api, Listening } from '../api/server.ts';
 import { createApi, listen } from '../api/server.ts';
 import type { LoadedConfig, TokenSpec } from '../config/loaded.ts';
 import { systemClock } from '../core/clock.ts';
@@ -74,9 +74,11 @@ async function build(config: LoadedConfig, log: Log, undo: (() => Promise<void> 
   undo.push(() => running.abort());
   const configTokens = config.tokens.map(toStoredToken);
   const tenants = config.tenants.map(({ id }) => id);
-  const { sources, twinTypes } = config;
-  const services = apiServices({ ...house, log, version: version(), sources, tenants, twinTypes, configTokens });
-  const listening = await listen({ ...config.listen, api: createApi(services), clock, log });
+  const { sources, twinTypes, rateLimit, corsOrigins } = config;
+  const http = { rateLimit, corsOrigins };
+  const api = createApi(apiServices({ ...house, log, version: version(), sources, tenants, twinTypes, configTokens, http }));
+  undo.push(() => api.close(API_CLOSE_MS));
+  const listening = await listen({ ...config.listen, api, clock, log });
   undo.push(() => listening.close(API_CLOSE_MS));
   const adminTokenFile = configTokens.length > 0 ? undefined : await ensureAdminToken(store.records, config.dataDir, clock.now());
   const created = await createdTimes(store, config.sources, clock.now());
@@ -88,7 +90,7 @@ async function build(config: LoadedConfig, log: Log, undo: (() => Promise<void> 
     adminTokenFile,
     status: () => statusOf(supervisor, store),
     stop: () => {
-      stopped ??= stopAll({ supervisor, running, parts, listening, store, log }).finally(unlock);
+      stopped ??= stopAll({ supervisor, running, parts, api, listening, store, log }).finally(unlock);
       return stopped;
     },
   };
@@ -158,13 +160,14 @@ interface Running {
   readonly supervisor: Supervisor;
   readonly running: AbortController;
   readonly parts: readonly Promise<void>[];
+  readonly api: Api;
   readonly listening: Listening;
   readonly store: StoreClient;
   readonly log: Log;
 }
 
 /** Each step goes on whatever the one before it said: a driver that hangs must not keep the store from committing. */
-async function stopAll({ supervisor, running, parts, listening, store, log }: Running): Promise<void> {
+async function stopAll({ supervisor, running, parts, api, listening, store, log }: Running): Promise<void> {
   const step = async (name: string, act: () => Promise<unknown>) => {
     try {
       await act();
@@ -176,6 +179,7 @@ async function stopAll({ supervisor, running, parts, listening, store, log }: Ru
   running.abort();
   await step('pipeline', () => Promise.all(parts));
   await step('api', () => listening.close(API_CLOSE_MS));
+  await step('audit', () => api.close(API_CLOSE_MS));
   await step('store', () => store.stop());
 }
 
@@ -207,6 +211,7 @@ function makeDataDir(dataDir: string): void {
   }
 }
 
-function toStoredToken(token: TokenSpec, index: number): StoredToken {
-  return { id: `config-${index}`, ...token, createdMs: 0 as UnixMs, expiresMs: token.expiresMs as UnixMs | null, revokedMs: null };
+/** By its name, which is its own in the file: the audit log knows it over edits. */
+function toStoredToken(token: TokenSpec): StoredToken {
+  return { id: `config:${token.name}`, ...token, createdMs: 0 as UnixMs, expiresMs: token.expiresMs as UnixMs | null, revokedMs: null };
 }

@@ -1,5 +1,5 @@
 /** Hands the parts of the house to the API in the shape it asks for. */
-import type { ApiServices, StreamView } from '../api/services.ts';
+import type { ApiServices, HttpSettings, StreamView } from '../api/services.ts';
 import type { Emit } from '../core/emit.ts';
 import type { Log } from '../core/log.ts';
 import { API_SOURCE } from '../core/tag.ts';
@@ -10,7 +10,7 @@ import type { Pipeline } from '../ingest/pipeline.ts';
 import type { SourceSpec } from '../ingest/source.ts';
 import type { Supervisor } from '../ingest/supervisor.ts';
 import type { StoreClient } from '../store/client.ts';
-import type { RecordStore, StoredToken } from '../store/records.ts';
+import type { StoredToken } from '../store/records.ts';
 import { METRICS_CONTENT_TYPE, Metrics } from '../system/metrics.ts';
 import type { WallClock } from '../system/wall-clock.ts';
 import type { LiveValues } from '../twin/live.ts';
@@ -32,6 +32,7 @@ export interface Parts {
   /** All of them. */
   readonly tenants: readonly string[];
   readonly configTokens: readonly StoredToken[];
+  readonly http: HttpSettings;
 }
 
 export function apiServices(parts: Parts): ApiServices {
@@ -47,6 +48,7 @@ export function apiServices(parts: Parts): ApiServices {
     version,
     store: store.telemetry,
     records: withConfigTokens(store.records, parts.configTokens),
+    http: parts.http,
     series: { find: (filter) => pipeline.tags.find(filter), definition: (series) => pipeline.tags.definition(series) },
     twins: { list: (tenant) => twins.list(tenant), get: (tenant, id) => twins.get(tenant, id), types: [...TWIN_TYPES, ...parts.twinTypes] },
     live: {
@@ -101,7 +103,7 @@ function faultOf(store: StoreClient): 'store_failed' | 'disk_full' | 'store_stal
 }
 
 /** Tokens of the file stand beside those of the database. */
-function withConfigTokens(records: RecordStore, tokens: readonly StoredToken[]): RecordStore {
+function withConfigTokens(records: StoreClient['records'], tokens: readonly StoredToken[]): ApiServices['records'] {
   const byHash = new Map(tokens.map((token) => [token.sha256, token]));
   return { ...records, tokenByHash: async (sha256) => byHash.get(sha256) ?? (await records.tokenByHash(sha256)) };
 }

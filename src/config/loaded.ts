@@ -9,6 +9,9 @@ export interface LoadedConfig {
   /** Absolute. */
   readonly dataDir: string;
   readonly listen: Listen;
+  /** How often a token may call; null: as often as it likes. */
+  readonly rateLimit: { readonly perMinute: number; readonly burst: number } | null;
+  readonly corsOrigins: readonly string[];
   readonly tokens: readonly TokenSpec[];
   /** Age in milliseconds at which samples go; absent: kept. */
   readonly retention: { readonly maxAgeMs?: number };

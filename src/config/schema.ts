@@ -46,10 +46,35 @@ const tokenSchema = z.strictObject({
     .describe('RFC 3339; never when absent'),
 });
 
+const rateLimitSchema = z
+  .union([
+    z.literal('off'),
+    z.strictObject({
+      per_minute: z.int().min(1).max(1_000_000).default(6_000).describe('requests a token may send in a minute'),
+      burst: z.int().min(1).max(100_000).default(600).describe('how many of them may come at once'),
+    }),
+  ])
+  .prefault({})
+  .describe('`off`, or a mapping of `per_minute` (6000) and `burst` (600): how often each token may call');
+
+const originSchema = z
+  .string()
+  .refine((text) => isOrigin(text), 'must be an origin as browsers send it, such as https://hmi.plant:8443; "*" is not one');
+
+/** Scheme, host and port as a browser's Origin header has them, and nothing behind. */
+function isOrigin(text: string): boolean {
+  return /^https?:\/\//.test(text) && URL.canParse(text) && new URL(text).origin === text;
+}
+
 const apiSchema = z
   .strictObject({
     listen: listenSchema.describe('HOST:PORT of the HTTP API; port 0 takes a free one'),
     allow_plaintext: z.boolean().default(false).describe('true allows unencrypted HTTP on an address that other machines can reach'),
+    rate_limit: rateLimitSchema,
+    cors: z
+      .strictObject({ origins: z.array(originSchema).max(64).default([]).describe('origins whose pages may call from a browser') })
+      .prefault({})
+      .describe('calls from web pages of other origins'),
     tokens: z.array(tokenSchema).default([]).describe('tokens that this file declares, beside those made with `twinbox token create`'),
   })
   .superRefine(({ listen, allow_plaintext: allowed }, context) => {

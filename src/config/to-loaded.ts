@@ -11,6 +11,8 @@ export function toLoaded(config: ConfigDocument, file: string, profileTags: Read
   return {
     dataDir: resolve(dirname(file), config.data_dir),
     listen: config.api.listen,
+    rateLimit: toRateLimit(config.api.rate_limit),
+    corsOrigins: config.api.cors.origins,
     tokens: config.api.tokens.map(({ expires_at: expiresMs, ...token }) => ({ ...token, expiresMs: expiresMs ?? null })),
     retention: maxAgeMs === null ? {} : { maxAgeMs },
     storeProfile: config.store.profile,
@@ -21,6 +23,10 @@ export function toLoaded(config: ConfigDocument, file: string, profileTags: Read
     twins: config.twins.map(toTwin),
     logLevel: config.log.level,
   };
+}
+
+function toRateLimit(limit: ConfigDocument['api']['rate_limit']): LoadedConfig['rateLimit'] {
+  return limit === 'off' ? null : { perMinute: limit.per_minute, burst: limit.burst };
 }
 
 function withDefault(tenants: readonly TenantSpec[]): readonly TenantSpec[] {

@@ -1,6 +1,7 @@
 /** Who may call what: the walk over the route table, and the life of a token. */
 import { describe, expect, it } from 'vitest';
 import { Authenticator, hashToken, newToken } from '../../src/api/auth.ts';
+import { BackOff } from '../../src/api/back-off.ts';
 import type { UnixMs } from '../../src/core/time.ts';
 import { ApiClient } from '../support/api-client.ts';
 import { sensor } from '../support/fake-services.ts';
@@ -131,13 +132,14 @@ describe('a store that falls silent', () => {
     const stored = { id: 't', name: 't', sha256, tenant: 'default', scopes: [], createdMs: 0 as UnixMs, expiresMs: null, revokedMs: null };
     const state = { nowMs: 0, silent: false };
     const records = { tokenByHash: async () => (state.silent ? new Promise<never>(() => undefined) : stored) };
-    const authenticator = new Authenticator(records, patientClock(state));
-    await authenticator.authenticate(`Bearer ${token}`);
+    const clock = patientClock(state);
+    const authenticator = new Authenticator(records, clock, new BackOff(clock));
+    await authenticator.authenticate(`Bearer ${token}`, null);
     state.silent = true;
     state.nowMs += 30_000;
-    expect((await authenticator.authenticate(`Bearer ${token}`)).id).toBe('t');
+    expect((await authenticator.authenticate(`Bearer ${token}`, null)).id).toBe('t');
     state.nowMs += 60_000;
-    const unanswered = authenticator.authenticate(`Bearer ${token}`).then(() => 'let in');
+    const unanswered = authenticator.authenticate(`Bearer ${token}`, null).then(() => 'let in');
     expect(await Promise.race([unanswered, new Promise((resolve) => setImmediate(() => resolve('waits')))])).toBe('waits');
   });
 });

@@ -12,14 +12,22 @@ describe('methods and paths', () => {
   it('say which methods a path takes', async () => {
     const response = await new ApiClient().send('/v1/telemetry', { method: 'DELETE' });
     expect(response.status).toBe(405);
-    expect(response.headers.get('allow')).toBe('GET, POST, HEAD');
+    expect(response.headers.get('allow')).toBe('GET, POST, HEAD, OPTIONS');
     expect(response.body.error.code).toBe('method_not_allowed');
   });
 
-  it.each(['PUT', 'PATCH', 'OPTIONS', 'PROPFIND'])('do not take %s for a missing page', async (method) => {
+  it.each(['PUT', 'PATCH', 'PROPFIND'])('do not take %s for a missing page', async (method) => {
     const response = await new ApiClient().send('/api/twins', { method });
     expect(response.status).toBe(405);
     expect(response.body.error.code).toBe('METHOD_NOT_ALLOWED');
+  });
+
+  it('answer OPTIONS with what a path takes, to those who may know', async () => {
+    const response = await new ApiClient().send('/v1/telemetry', { method: 'OPTIONS' });
+    expect(response.status).toBe(204);
+    expect(response.headers.get('allow')).toBe('GET, POST, HEAD, OPTIONS');
+    expect((await new ApiClient().send('/v1/telemetry', { method: 'OPTIONS', token: null })).status).toBe(401);
+    expect((await new ApiClient().send('/v1/nothing', { method: 'OPTIONS' })).status).toBe(404);
   });
 
   it('answer HEAD like GET without the body', async () => {
@@ -45,7 +53,9 @@ describe('methods and paths', () => {
 describe('every response', () => {
   it.each(['/healthz', '/api/twins', '/api/twins/none', '/nothing'])('of %s carries the headers that guard it', async (path) => {
     const { headers } = await new ApiClient().get(path);
-    expect(headers.get('content-security-policy')).toBe("default-src 'self'; frame-ancestors 'none'; object-src 'none'");
+    expect(headers.get('content-security-policy')).toBe(
+      "default-src 'self'; base-uri 'none'; form-action 'none'; frame-ancestors 'none'; object-src 'none'",
+    );
     expect(headers.get('x-content-type-options')).toBe('nosniff');
     expect(headers.get('x-frame-options')).toBe('DENY');
     expect(headers.get('cache-control')).toBe('no-store');

@@ -173,8 +173,8 @@ describe('keys and values', () => {
       name: 'a key of the prototype is unknown too',
       yaml: 'api: { __proto__: { listen: x }, constructor: 1 }\n',
       faults: [
-        'config.yaml:1:8 api.__proto__ – unknown key "__proto__"; known here: listen, allow_plaintext, tokens',
-        'config.yaml:1:34 api.constructor – unknown key "constructor"; known here: listen, allow_plaintext, tokens',
+        'config.yaml:1:8 api.__proto__ – unknown key "__proto__"; known here: listen, allow_plaintext, rate_limit, cors, tokens',
+        'config.yaml:1:34 api.constructor – unknown key "constructor"; known here: listen, allow_plaintext, rate_limit, cors, tokens',
       ],
     },
     {

@@ -15,6 +15,8 @@ test('the shortest file has a default for everything else', () => {
   expect(config).toEqual({
     dataDir: '/var/lib/twinbox',
     listen: { host: '127.0.0.1', port: 3000 },
+    rateLimit: { perMinute: 6_000, burst: 600 },
+    corsOrigins: [],
     tokens: [],
     retention: {},
     storeProfile: 'balanced',
@@ -65,6 +67,8 @@ twins:
   expect(config).toEqual({
     dataDir: folder.path('data'),
     listen: { host: '::1', port: 8080 },
+    rateLimit: { perMinute: 6_000, burst: 600 },
+    corsOrigins: [],
     tokens: [{ name: 'scada', sha256: 'ab'.repeat(32), scopes: ['read:telemetry'], tenant: 'default', expiresMs: Date.UTC(2027, 0, 31) }],
     retention: { maxAgeMs: 90 * 86_400_000 },
     storeProfile: 'sd-card',
@@ -206,4 +210,23 @@ test('the shapes that configuration may not import are those of the house', () =
   expectTypeOf<SourceSpec>().toExtend<IngestSource>();
   expectTypeOf<TwinSpec>().toExtend<Omit<Twin, 'createdMs' | 'updatedMs'>>();
   expectTypeOf<LoadedConfig['retention']>().toExtend<RetentionPolicy>();
+});
+
+test('a limit on calls may be set, set in part, or taken away', () => {
+  const limit = (text: string) => configFolder().load(`api: { rate_limit: ${text} }\nsources: []\n`).rateLimit;
+  expect(limit('off')).toBeNull();
+  expect(limit('{ per_minute: 60 }')).toEqual({ perMinute: 60, burst: 600 });
+  expect(limit('{ per_minute: 60, burst: 5 }')).toEqual({ perMinute: 60, burst: 5 });
+});
+
+test.each(['"*"', 'https://hmi.plant/', 'hmi.plant', 'https://HMI.plant', 'ftp://hmi.plant', 'https://user@hmi.plant', 'null'])(
+  '%s is no origin that could be listed',
+  (origin) => {
+    expect(configFolder().faults(`api: { cors: { origins: [${origin}] } }\nsources: []\n`)).toHaveLength(1);
+  },
+);
+
+test('origins are listed as browsers send them', () => {
+  const origins = ['https://hmi.plant:8443', 'http://10.0.0.4'];
+  expect(configFolder().load(`api: { cors: { origins: ${JSON.stringify(origins)} } }\nsources: []\n`).corsOrigins).toEqual(origins);
 });

@@ -38,7 +38,7 @@ export class TestDaemon {
     if (!existsSync(MAIN)) throw new Error(`${MAIN} is missing: run "npm run build" first`);
     const folder = await mkdtemp(join(tmpdir(), 'twinbox-test-'));
     const port = await freePort();
-    const document = { data_dir: 'data', api: { listen: `127.0.0.1:${port}` }, ...config };
+    const document = { data_dir: 'data', api: { listen: `127.0.0.1:${port}`, rate_limit: 'off' }, ...config };
     await writeFile(join(folder, 'config.yaml'), stringify(document), { mode: 0o600 });
     const daemon = new TestDaemon(folder, port);
     try {

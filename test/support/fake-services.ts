@@ -1,6 +1,6 @@
 /** The services under the API, in memory and with knobs: small enough to be believed at sight. */
 import { hashToken, newToken } from '../../src/api/auth.ts';
-import type { ApiServices } from '../../src/api/services.ts';
+import type { ApiServices, HttpSettings } from '../../src/api/services.ts';
 import type { Emit } from '../../src/core/emit.ts';
 import { type ErrorCode, GatewayError } from '../../src/core/errors.ts';
 import { silentLog } from '../../src/core/log.ts';
@@ -17,7 +17,7 @@ import {
 import { parseTime, type UnixMs } from '../../src/core/time.ts';
 import { TWIN_TYPES } from '../../src/core/twin-type.ts';
 import type { LedgerCounts, SourceView } from '../../src/ingest/source-state.ts';
-import type { StoredToken } from '../../src/store/records.ts';
+import type { AuditEntry, AuditFilter, KeptRequest, RequestKey, StoredToken } from '../../src/store/records.ts';
 import type { AggregateQuery, Columns, SeriesQuery, TelemetryReads } from '../../src/store/telemetry.ts';
 import type { Binding, LiveReading, Sensor, Twin } from '../../src/twin/twin.ts';
 
@@ -71,6 +71,12 @@ export class FakeServices implements ApiServices {
   readonly rejections: string[] = [];
   readonly tokens: StoredToken[] = [];
   tokenLookups = 0;
+  /** Settings before the API is made. */
+  http: HttpSettings = { rateLimit: null, corsOrigins: [] };
+  readonly answers = new Map<string, KeptRequest>();
+  readonly auditRows: AuditEntry[] = [];
+  auditCommits = 0;
+  auditError: ErrorCode | null = null;
   readonly allTwins: Twin[] = [];
   readonly allSources: SourceView[] = [];
   readonly samples: Sample[] = [];
@@ -176,6 +182,24 @@ export class FakeServices implements ApiServices {
     tokenByHash: async (sha256: string) => {
       this.tokenLookups++;
       return this.tokens.find((token) => token.sha256 === sha256);
+    },
+    keptAnswer: async (key: RequestKey) => this.answers.get(JSON.stringify(key)),
+    keepAnswer: async (key: RequestKey, answer: KeptRequest) => {
+      this.answers.set(JSON.stringify(key), answer);
+    },
+    appendAudit: async (entries: readonly AuditEntry[]) => {
+      this.auditCommits++;
+      if (this.auditError) throw new GatewayError(this.auditError, 'no audit now');
+      this.auditRows.push(...entries);
+    },
+    audit: async (filter: AuditFilter) => {
+      const found = this.auditRows
+        .map((entry, index) => ({ ...entry, id: index + 1 }))
+        .filter(({ tenant }) => filter.tenant === undefined || tenant === filter.tenant)
+        .filter(({ tokenName }) => filter.tokenName === undefined || tokenName === filter.tokenName)
+        .filter(({ kind }) => filter.kind === undefined || kind === filter.kind)
+        .reverse();
+      return { rows: found.slice(filter.skip, filter.skip + filter.limit), total: found.length };
     },
   };
 

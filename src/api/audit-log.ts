@@ -1,0 +1,107 @@
+/** The audit log on its way to the disk: gathered for a second, then appended in one commit. */
+import type { Clock } from '../core/clock.ts';
+import { messageOf } from '../core/errors.ts';
+import { type Log, ThrottledLog } from '../core/log.ts';
+import type { AuditEntry, AuditFilter, AuditPage, AuditStore } from '../store/records.ts';
+
+const LINGER_MS = 1_000; // one commit a second at most: an SD card bears it, and a crash takes no more than this
+const RETRY_MS = 5_000;
+const FULL_BATCH = 500;
+const MAX_WAITING = 10_000; // while the disk hangs
+
+export interface AuditLogOptions {
+  readonly records: AuditStore;
+  readonly clock: Clock;
+  readonly log: Log;
+}
+
+export class AuditLog {
+  readonly #options: AuditLogOptions;
+  readonly #throttled: ThrottledLog;
+  readonly #closing = new AbortController();
+  /** By what they have in common where they are counted, else each by itself. */
+  #waiting = new Map<string, AuditEntry>();
+  #flushing: Promise<void> | undefined;
+  #lingering: Promise<void> | undefined;
+  #lost = 0;
+
+  constructor(options: AuditLogOptions) {
+    this.#options = options;
+    this.#throttled = new ThrottledLog(options.log, options.clock);
+  }
+
+  /** Readings over REST and refused calls come in floods: those alike within one commit are one row with a count. */
+  record(entry: AuditEntry): void {
+    const counted = entry.kind === 'ingest' || entry.kind === 'refused';
+    const key = counted ? keyOf(entry) : `${this.#waiting.size} ${entry.requestId}`;
+    const known = this.#waiting.get(key);
+    if (!known && this.#waiting.size >= MAX_WAITING) {
+      this.#lost++;
+      return;
+    }
+    this.#waiting.set(key, known && counted ? { ...known, count: known.count + 1 } : entry);
+    if (this.#waiting.size >= FULL_BATCH && !this.#flushing) void this.#attempt();
+    else this.#lingering ??= this.#linger(LINGER_MS);
+  }
+
+  /** Newest first, with all that was recorded before the call. Rejects what the store rejects. */
+  async page(filter: AuditFilter): Promise<AuditPage> {
+    await this.flush();
+    return this.#options.records.audit(filter);
+  }
+
+  /** Resolves when all that was recorded before the call is on disk. Rejects what the store rejects; the rows wait on. */
+  async flush(): Promise<void> {
+    while (this.#flushing) await this.#flushing.catch(() => undefined); // its own caller hears of it; the rows are back among those that wait
+    if (this.#waiting.size === 0) return;
+    this.#flushing = this.#append().finally(() => {
+      this.#flushing = undefined;
+    });
+    await this.#flushing;
+  }
+
+  /** Flushes, within `deadlineMs`. Never rejects. */
+  async close(deadlineMs: number): Promise<void> {
+    const done = new AbortController();
+    const late = this.#options.clock.sleep(deadlineMs, done.signal).catch(() => undefined);
+    await Promise.race([this.#attempt(), late]);
+    done.abort();
+    this.#closing.abort();
+    if (this.#waiting.size > 0) this.#options.log.error({ rows: this.#waiting.size }, 'audit rows could not be written before the stop');
+  }
+
+  async #append(): Promise<void> {
+    const { records, clock, log } = this.#options;
+    const batch = this.#waiting;
+    this.#waiting = new Map();
+    try {
+      await records.appendAudit([...batch.values()], clock.now());
+    } catch (error) {
+      const meanwhile = [...this.#waiting.values()];
+      this.#waiting = batch;
+      for (const entry of meanwhile) this.#waiting.set(`${this.#waiting.size} ${entry.requestId}`, entry);
+      throw error;
+    }
+    if (this.#lost > 0) log.error({ rows: this.#lost }, 'audit rows were lost while the store did not take them');
+    this.#lost = 0;
+  }
+
+  async #linger(durationMs: number): Promise<void> {
+    await this.#options.clock.sleep(durationMs, this.#closing.signal).catch(() => undefined); // closing ends the wait
+    this.#lingering = undefined;
+    if (!this.#closing.signal.aborted) await this.#attempt();
+  }
+
+  async #attempt(): Promise<void> {
+    try {
+      await this.flush();
+    } catch (error) {
+      this.#throttled.warn('audit', { error: messageOf(error), rows: this.#waiting.size }, 'audit rows cannot be written and wait');
+      this.#lingering ??= this.#linger(RETRY_MS);
+    }
+  }
+}
+
+function keyOf(entry: AuditEntry): string {
+  return JSON.stringify([entry.tokenId, entry.method, entry.route, entry.objectId, entry.status, entry.code, entry.address]);
+}

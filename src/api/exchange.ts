@@ -1,0 +1,21 @@
+/** One request and what comes to be known of it on its way through the gate. */
+import type { Context } from 'hono';
+import type { StoredToken } from '../store/records.ts';
+
+export interface Exchange {
+  readonly requestId: string;
+  /** Of the client's side of the connection; null where there is none, as in tests. */
+  readonly address: string | null;
+  /** Who calls, once that is known. */
+  token?: StoredToken;
+  /** That the answer has whatever it is. */
+  headers: Readonly<Record<string, string>>;
+}
+
+const MAPPED_IPV4 = /^::ffff:(?=\d+\.)/;
+
+/** The peer of the connection. Headers of proxies are not believed: anyone can send them. */
+export function addressOf(c: Context): string | null {
+  const { incoming } = (c.env ?? {}) as { readonly incoming?: { readonly socket: { readonly remoteAddress?: string } } };
+  return incoming?.socket.remoteAddress?.replace(MAPPED_IPV4, '') ?? null;
+}

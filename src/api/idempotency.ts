@@ -1,0 +1,89 @@
+/** Idempotency-Key: a POST that is sent again gets the answer of the first, over a restart too. */
+import { createHash } from 'node:crypto';
+import type { Clock } from '../core/clock.ts';
+import type { AnswerStore, RequestKey } from '../store/records.ts';
+import { ApiError, invalid } from './problem.ts';
+import type { Answer } from './route.ts';
+
+const KEY = /^[\x21-\x7e]{1,255}$/;
+const MAX_KEPT_CHARACTERS = 16 * 1024; // what was created; a page of errors is not worth the room and changes nothing when made again
+
+export interface KeyedRequest {
+  readonly tokenId: string;
+  readonly path: string;
+  /** The header, as it came. */
+  readonly key: string;
+  /** Query and body: what must be the same for it to be a repeat. */
+  readonly content: readonly (string | Uint8Array)[];
+}
+
+interface Running {
+  readonly sha256: string;
+  readonly answer: Promise<Answer>;
+}
+
+export class Idempotency {
+  readonly #records: AnswerStore;
+  readonly #clock: Clock;
+  readonly #running = new Map<string, Running>();
+
+  constructor(records: AnswerStore, clock: Clock) {
+    this.#records = records;
+    this.#clock = clock;
+  }
+
+  /**
+   * Runs `work` for the first request under its key and keeps a 2xx answer for 24 hours; a repeat gets that answer, with
+   * `Idempotent-Replayed: true`, and one that comes while the first still runs waits for it. Refusals are not kept, as
+   * they changed nothing. Throws `idempotency_key_reused` when the request is another one.
+   */
+  async run(request: KeyedRequest, work: () => Promise<Answer>): Promise<Answer> {
+    if (!KEY.test(request.key)) throw invalid([{ field: 'Idempotency-Key', message: 'must be 1 to 255 visible ASCII characters' }]);
+    const sha256 = hashOf(request.content);
+    const key: RequestKey = { tokenId: request.tokenId, path: request.path, key: request.key };
+    const name = JSON.stringify(key);
+    const running = this.#running.get(name);
+    if (running) {
+      requireSame(running.sha256, sha256);
+      return replayed(await running.answer);
+    }
+    const first: { replay?: true } = {};
+    const answer = this.#first(key, sha256, work, first);
+    this.#running.set(name, { sha256, answer });
+    try {
+      const given = await answer;
+      return first.replay ? replayed(given) : given;
+    } finally {
+      this.#running.delete(name);
+    }
+  }
+
+  async #first(key: RequestKey, sha256: string, work: () => Promise<Answer>, found: { replay?: true }): Promise<Answer> {
+    const kept = await this.#records.keptAnswer(key, this.#clock.now());
+    if (kept) {
+      requireSame(kept.sha256, sha256);
+      found.replay = true;
+      return { status: kept.status, body: undefined, content: { type: 'application/json', data: kept.body }, headers: kept.headers };
+    }
+    const answer = await work();
+    const body = JSON.stringify(answer.body) ?? '';
+    if (answer.status >= 200 && answer.status < 300 && !answer.content && body.length <= MAX_KEPT_CHARACTERS) {
+      await this.#records.keepAnswer(key, { sha256, status: answer.status, headers: answer.headers ?? {}, body }, this.#clock.now());
+    }
+    return answer;
+  }
+}
+
+function requireSame(kept: string, now: string): void {
+  if (kept !== now) throw new ApiError('idempotency_key_reused', 'This Idempotency-Key was used for another request.');
+}
+
+function replayed(answer: Answer): Answer {
+  return { ...answer, headers: { ...answer.headers, 'Idempotent-Replayed': 'true' } };
+}
+
+function hashOf(content: KeyedRequest['content']): string {
+  const hash = createHash('sha256');
+  for (const part of content) hash.update(part).update('\0');
+  return hash.digest('hex');
+}

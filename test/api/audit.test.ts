@@ -1,0 +1,200 @@
+/** Who changed what is written down, and who was refused; reading it shows what was just done. */
+import { describe, expect, it } from 'vitest';
+import { AuditLog } from '../../src/api/audit-log.ts';
+import { silentLog } from '../../src/core/log.ts';
+import type { UnixMs } from '../../src/core/time.ts';
+import type { AuditEntry } from '../../src/store/records.ts';
+import { ApiClient } from '../support/api-client.ts';
+import { FakeServices } from '../support/fake-services.ts';
+import { ManualClock, turn } from '../support/manual-clock.ts';
+
+const BODY = { data: [{ asset_id: 'a', tag_name: 't', value: 1 }] };
+
+describe('the audit log of the API', () => {
+  it('has who, what, from where and with which result, and is read with what was just done', async () => {
+    const api = new ApiClient();
+    await api.api.fetch(
+      new Request('http://box.test/v1/telemetry', {
+        method: 'POST',
+        headers: { Authorization: `Bearer ${api.token}`, 'Content-Type': 'application/json', 'X-Request-Id': 'r-1' },
+        body: JSON.stringify(BODY),
+      }),
+      { incoming: { socket: { remoteAddress: '10.0.0.7' } } },
+    );
+    const { status, body } = await api.get('/v1/audit');
+    expect(status).toBe(200);
+    expect(body).toEqual({
+      data: [
+        {
+          id: 1,
+          time: '2026-01-06T10:30:00Z',
+          kind: 'ingest',
+          tenant: 'default',
+          token_id: 'token-0',
+          token_name: 'token-0',
+          method: 'POST',
+          route: '/v1/telemetry',
+          object_id: null,
+          status: 200,
+          code: null,
+          address: '10.0.0.7',
+          request_id: 'r-1',
+          count: 1,
+        },
+      ],
+      meta: { page: 1, per_page: 100, total: 1 },
+    });
+  });
+
+  it('has refused writes, of strangers and of tokens that lack the scope, and no reads', async () => {
+    const api = new ApiClient();
+    await api.post('/v1/telemetry', BODY, { token: null });
+    await api.post('/v1/telemetry', BODY, { token: api.services.addToken(['read:assets'], { name: 'viewer', tenant: 'northwind' }) });
+    await api.post('/v1/telemetry', { data: [] });
+    await api.get('/api/twins');
+    await api.get('/api/twins', { token: null });
+    const { body } = await api.get('/v1/audit');
+    const told = body.data.map((row: Record<string, unknown>) => [
+      row['kind'],
+      row['status'],
+      row['code'],
+      row['token_name'],
+      row['tenant'],
+    ]);
+    expect(told).toEqual([
+      ['ingest', 400, 'validation_error', 'token-0', 'default'],
+      ['refused', 403, 'forbidden', 'viewer', 'northwind'],
+      ['refused', 401, 'unauthorized', null, null],
+    ]);
+  });
+
+  it('is for admins: the box’s own sees all tenants, another tenant’s its own', async () => {
+    const api = new ApiClient();
+    const northwind = api.services.addToken(['admin'], { tenant: 'northwind', name: 'nw' });
+    await api.post('/v1/telemetry', BODY, { token: northwind });
+    await api.post('/v1/telemetry', BODY);
+    const tenants = async (query: string, token = api.token) => {
+      const { body } = await api.get(`/v1/audit${query}`, { token });
+      return body.data.map((row: { tenant: string }) => row.tenant);
+    };
+    expect(await tenants('')).toEqual(['default', 'northwind']);
+    expect(await tenants('?tenant=northwind')).toEqual(['northwind']);
+    expect(await tenants('?token=nw')).toEqual(['northwind']);
+    expect(await tenants('', northwind)).toEqual(['northwind']);
+    expect((await api.get('/v1/audit?tenant=default', { token: northwind })).status).toBe(403);
+    const reader = api.services.addToken(['read:assets', 'write:control']);
+    expect((await api.get('/v1/audit', { token: reader })).status).toBe(403);
+  });
+
+  it('is paged, and refuses a range that ends before it starts', async () => {
+    const api = new ApiClient();
+    for (let n = 0; n < 3; n++) await api.post('/v1/telemetry', { data: [], [`x${n}`]: 1 }, { token: api.services.addToken() });
+    const second = await api.get('/v1/audit?page=2&per_page=2');
+    expect(second.body.data).toHaveLength(1);
+    expect(second.body.meta).toEqual({ page: 2, per_page: 2, total: 3 });
+    expect((await api.get('/v1/audit?per_page=1001')).status).toBe(400);
+    expect((await api.get('/v1/audit?start=2026-01-02&end=2026-01-01')).status).toBe(400);
+    expect((await api.get('/v1/audit?kind=none')).status).toBe(400);
+  });
+});
+
+function entry(more: Partial<AuditEntry> = {}): AuditEntry {
+  return {
+    kind: 'write',
+    timeMs: 1 as UnixMs,
+    tenant: 'default',
+    tokenId: 't',
+    tokenName: 't',
+    method: 'PATCH',
+    route: '/x',
+    objectId: null,
+    status: 200,
+    code: null,
+    address: null,
+    requestId: 'r',
+    count: 1,
+    ...more,
+  };
+}
+
+const rig = () => {
+  const services = new FakeServices();
+  const clock = new ManualClock();
+  return { services, clock, log: new AuditLog({ records: services.records, clock, log: silentLog }) };
+};
+
+describe('rows on their way to the disk', () => {
+  it('gather for a second and go in one commit', async () => {
+    const { services, clock, log } = rig();
+    for (let n = 0; n < 20; n++) log.record(entry({ requestId: `r-${n}` }));
+    await clock.advance(999);
+    expect(services.auditCommits).toBe(0);
+    await clock.advance(1);
+    expect(services.auditCommits).toBe(1);
+    expect(services.auditRows.map(({ requestId }) => requestId)).toEqual(Array.from({ length: 20 }, (_, n) => `r-${n}`));
+    await clock.advance(60_000);
+    expect(services.auditCommits).toBe(1);
+  });
+
+  it('go at once when there are many', async () => {
+    const { services, log } = rig();
+    for (let n = 0; n < 500; n++) log.record(entry({ requestId: `r-${n}` }));
+    await turn();
+    expect(services.auditRows).toHaveLength(500);
+  });
+
+  it('that are readings or refusals alike become one with a count; writes stay apart', async () => {
+    const { services, log } = rig();
+    for (let n = 0; n < 100; n++) {
+      log.record(entry({ kind: 'ingest', requestId: `i-${n}` }));
+      log.record(entry({ kind: 'refused', tokenId: null, status: 401, requestId: `s-${n}` }));
+    }
+    log.record(entry({ kind: 'refused', tokenId: null, status: 401, address: '10.0.0.9', requestId: 'other' }));
+    log.record(entry({ requestId: 'w-0' }));
+    log.record(entry({ requestId: 'w-0' }));
+    await log.flush();
+    expect(services.auditRows.map(({ requestId, count }) => [requestId, count])).toEqual([
+      ['i-0', 100],
+      ['s-0', 100],
+      ['other', 1],
+      ['w-0', 1],
+      ['w-0', 1],
+    ]);
+  });
+
+  it('wait when the store does not take them, in their order, and go when it does', async () => {
+    const { services, clock, log } = rig();
+    services.auditError = 'disk_full';
+    log.record(entry({ requestId: 'first' }));
+    await clock.advance(1_000);
+    log.record(entry({ requestId: 'second' }));
+    await expect(log.flush()).rejects.toMatchObject({ code: 'disk_full' });
+    services.auditError = null;
+    await clock.advance(10_000);
+    expect(services.auditRows.map(({ requestId }) => requestId)).toEqual(['first', 'second']);
+  });
+
+  it('wait in a bounded number', async () => {
+    const { services, clock, log } = rig();
+    services.auditError = 'store_failed';
+    for (let n = 0; n < 10_500; n++) log.record(entry({ requestId: `r-${n}` }));
+    services.auditError = null;
+    await clock.advance(10_000);
+    expect(services.auditRows).toHaveLength(10_000);
+    expect(services.auditRows[0]?.requestId).toBe('r-0');
+  });
+
+  it('are written at the stop, which waits no longer than it may', async () => {
+    const { services, log } = rig();
+    log.record(entry());
+    await log.close(1_000);
+    expect(services.auditRows).toHaveLength(1);
+
+    const hung = rig();
+    hung.services.records.appendAudit = () => new Promise(() => {});
+    hung.log.record(entry());
+    const closed = hung.log.close(1_000);
+    await hung.clock.advance(1_000);
+    await closed;
+  });
+});
