@@ -22,7 +22,7 @@ const FLOORS = {
 const PACKAGES = {
   zod: ['src/(drivers|config|api)/'],
   'modbus-serial': ['src/drivers/modbus/', 'src/cli/demo/'],
-  'node-opcua-[a-z-]+': ['src/drivers/opcua/'],
+  'node-opcua-[a-z-]+': ['src/drivers/opcua/', 'src/system/self-signed\\.ts'],
   'node-opcua': ['src/cli/demo/'],
   mqtt: ['src/drivers/mqtt/'],
   'json-p3': ['src/drivers/mqtt/'],

@@ -22,6 +22,9 @@ export class AuditLog {
   /** By what they have in common where they are counted, else each by itself. */
   #waiting = new Map<string, AuditEntry>();
   #flushing: Promise<void> | undefined;
+  #inFlight = 0;
+  /** Then the timer alone tries again. */
+  #failing = false;
   #lingering: Promise<void> | undefined;
   #lost = 0;
 
@@ -35,12 +38,12 @@ export class AuditLog {
     const counted = entry.kind === 'ingest' || entry.kind === 'refused';
     const key = counted ? keyOf(entry) : `${this.#waiting.size} ${entry.requestId}`;
     const known = this.#waiting.get(key);
-    if (!known && this.#waiting.size >= MAX_WAITING) {
+    if (!known && this.#inFlight + this.#waiting.size >= MAX_WAITING) {
       this.#lost++;
       return;
     }
     this.#waiting.set(key, known && counted ? { ...known, count: known.count + 1 } : entry);
-    if (this.#waiting.size >= FULL_BATCH && !this.#flushing) void this.#attempt();
+    if (this.#waiting.size >= FULL_BATCH && !this.#flushing && !this.#failing) void this.#attempt();
     else this.#lingering ??= this.#linger(LINGER_MS);
   }
 
@@ -74,13 +77,18 @@ export class AuditLog {
     const { records, clock, log } = this.#options;
     const batch = this.#waiting;
     this.#waiting = new Map();
+    this.#inFlight = batch.size;
     try {
       await records.appendAudit([...batch.values()], clock.now());
+      this.#failing = false;
     } catch (error) {
+      this.#failing = true;
       const meanwhile = [...this.#waiting.values()];
       this.#waiting = batch;
       for (const entry of meanwhile) this.#waiting.set(`${this.#waiting.size} ${entry.requestId}`, entry);
       throw error;
+    } finally {
+      this.#inFlight = 0;
     }
     if (this.#lost > 0) log.error({ rows: this.#lost }, 'audit rows were lost while the store did not take them');
     this.#lost = 0;

@@ -1,73 +1,37 @@
-/** The HTTP API as a whole: the table of its routes, and the server under it with its limits and its stop. */
+/** The server under the API: HTTP or HTTPS, its limits and its stop. */
 import { randomUUID } from 'node:crypto';
-import { createServer, type Server, type ServerResponse } from 'node:http';
+import { createServer, type Server, type ServerResponse, STATUS_CODES } from 'node:http';
+import { createServer as createSecureServer, type Server as SecureServer } from 'node:https';
 import { type AddressInfo, Server as NetServer } from 'node:net';
+import type { Duplex } from 'node:stream';
 import { getRequestListener } from '@hono/node-server';
-import { Hono } from 'hono';
 import type { Clock } from '../core/clock.ts';
 import { GatewayError, messageOf } from '../core/errors.ts';
 import type { Log } from '../core/log.ts';
-import { AuditLog } from './audit-log.ts';
-import { auditRoutes } from './audit-routes.ts';
-import { historyRoutes } from './desktop/history.ts';
-import { statusRoutes } from './desktop/status.ts';
-import { twinRoutes } from './desktop/twins.ts';
-import { dataSourceRoutes } from './edge/data-sources.ts';
-import { telemetryIngestRoutes } from './edge/telemetry-ingest.ts';
-import { telemetryLatestRoutes } from './edge/telemetry-latest.ts';
-import { telemetryQueryRoutes } from './edge/telemetry-query.ts';
-import { Gate } from './gate.ts';
-import { opsRoutes } from './ops.ts';
-import { ApiError, problemOf } from './problem.ts';
+import type { Api } from './api.ts';
+import { ApiError, type ProblemCode, problemOf } from './problem.ts';
 import { respond } from './respond.ts';
-import type { Route } from './route.ts';
-import type { ApiServices } from './services.ts';
-
-export interface Api {
-  /** `env` is what the server under it knows of the connection. */
-  fetch(request: Request, env?: object): Response | Promise<Response>;
-  readonly routes: readonly Route[];
-  /** Writes what is still to be written, within `deadlineMs`. Never rejects. */
-  close(deadlineMs: number): Promise<void>;
-}
-
-/** All routes are registered here, before the first request. */
-export function createApi(services: ApiServices): Api {
-  const audit = new AuditLog(services);
-  const routes = [
-    ...opsRoutes(services),
-    ...auditRoutes(audit),
-    ...twinRoutes(services),
-    ...statusRoutes(services),
-    ...historyRoutes(services),
-    ...dataSourceRoutes(services),
-    ...telemetryQueryRoutes(services),
-    ...telemetryLatestRoutes(services),
-    ...telemetryIngestRoutes(services),
-  ];
-  const gate = new Gate(services, audit);
-  const app = new Hono({ strict: false });
-  for (const each of routes) app.on(each.method, each.path, (c) => gate.pass(c, each));
-  const methods = [...new Set(routes.map(({ method }) => method))];
-  app.notFound((c) =>
-    gate.refuse(
-      c,
-      methods.filter((method) => app.router.match(method, c.req.path)[0].length > 0),
-    ),
-  );
-  return { fetch: (request, env) => app.fetch(request, env), routes, close: (deadlineMs) => audit.close(deadlineMs) };
-}
 
 const MAX_CONNECTIONS = 256;
+
+/** TLS 1.2 is what the panels of this decade speak; below it is broken. (RFC 8996) */
+const TLS = { minVersion: 'TLSv1.2', handshakeTimeout: 10_000 } as const;
 
 const LIMITS = {
   headersTimeout: 10_000,
   requestTimeout: 60_000, // 4 MiB over a slow radio link
+  requireHostHeader: false, // its lack is refused in our own form
   keepAliveTimeout: 30_000, // a panel that polls every 10 s keeps its connection
   connectionsCheckingInterval: 2_000, // how often the timeouts above are looked at; Node's 30 s would make 10 s into 40
 };
 
 const SILENT_SOCKET_MS = 120_000; // a peer that reads nothing for this long has stalled
+
+/** PEM texts. */
+export interface TlsCredentials {
+  readonly cert: string;
+  readonly key: string;
+}
 
 export interface ListenOptions {
   readonly host: string;
@@ -76,20 +40,30 @@ export interface ListenOptions {
   readonly api: Api;
   readonly clock: Clock;
   readonly log: Log;
+  /** Absent: plain HTTP. */
+  readonly tls?: TlsCredentials;
+  /** Those of LIMITS that a test cannot wait for. */
+  readonly limits?: Partial<typeof LIMITS>;
 }
 
 export interface Listening {
   readonly host: string;
   readonly port: number;
+  /** Connections from now on are shown this certificate. Only where `tls` was given. */
+  useCertificate(tls: TlsCredentials): void;
   /** Takes no more connections, lets running requests end within `deadlineMs` and then cuts them off. Never rejects. */
   close(deadlineMs: number): Promise<void>;
 }
 
 /** Rejects `listen_failed`, naming the address. */
-export async function listen({ host, port, api, clock, log }: ListenOptions): Promise<Listening> {
-  const server = createServer(LIMITS, getRequestListener(api.fetch, { errorHandler: () => unreadable() }));
+export async function listen({ host, port, api, clock, log, tls, limits }: ListenOptions): Promise<Listening> {
+  const listener = getRequestListener(api.fetch, { errorHandler: () => unreadable() });
+  const options = { ...LIMITS, ...limits };
+  const secure = tls && createSecureServer({ ...options, ...TLS, ...tls }, listener);
+  const server = secure ?? createServer(options, listener);
   server.maxConnections = MAX_CONNECTIONS;
   server.timeout = SILENT_SOCKET_MS;
+  server.on('clientError', refuseUnreadable);
   const unsent = trackResponses(server);
   await new Promise<void>((resolve, reject) => {
     server.once('error', (error) => reject(listenError(host, port, error)));
@@ -97,8 +71,39 @@ export async function listen({ host, port, api, clock, log }: ListenOptions): Pr
   });
   server.on('error', (error) => log.error({ error: messageOf(error) }, 'the HTTP server reports an error'));
   const address = server.address() as AddressInfo;
-  return { host: address.address, port: address.port, close: (deadlineMs) => close(server, unsent, { clock, deadlineMs }) };
+  return {
+    host: address.address,
+    port: address.port,
+    useCertificate: (next) => secure?.setSecureContext({ ...TLS, ...next }),
+    close: (deadlineMs) => close(server, unsent, { clock, deadlineMs }),
+  };
 }
+
+const PARSER_PROBLEMS: Readonly<Record<string, ProblemCode>> = {
+  HPE_HEADER_OVERFLOW: 'headers_too_large',
+  ERR_HTTP_REQUEST_TIMEOUT: 'request_timeout',
+};
+
+/** What the parser refuses never becomes a request; the answer has the form of every other refusal all the same. */
+function refuseUnreadable(error: NodeJS.ErrnoException, socket: Duplex): void {
+  if (!socket.writable || error.code === 'ECONNRESET') {
+    socket.destroy();
+    return;
+  }
+  const requestId = randomUUID();
+  const code = PARSER_PROBLEMS[error.code ?? ''] ?? 'bad_request';
+  const { status, body } = problemOf(new ApiError(code, ERROR_TEXTS[code] ?? 'This is not a request of HTTP/1.1.'), 'edge', requestId);
+  const text = JSON.stringify(body);
+  socket.end(
+    `HTTP/1.1 ${status} ${STATUS_CODES[status]}\r\nConnection: close\r\nContent-Type: application/json\r\n` +
+      `X-Request-Id: ${requestId}\r\nContent-Length: ${Buffer.byteLength(text)}\r\n\r\n${text}`,
+  );
+}
+
+const ERROR_TEXTS: Readonly<Partial<Record<ProblemCode, string>>> = {
+  headers_too_large: 'The path and the headers are larger than 16 KiB.',
+  request_timeout: 'The request did not come in time.',
+};
 
 /** A request whose target or Host makes no URL never reaches a route. */
 function unreadable(): Response {
@@ -119,7 +124,7 @@ function listenError(host: string, port: number, error: NodeJS.ErrnoException): 
 }
 
 /** The responses that are not sent to their last byte. */
-function trackResponses(server: Server): ReadonlySet<ServerResponse> {
+function trackResponses(server: Server | SecureServer): ReadonlySet<ServerResponse> {
   const unsent = new Set<ServerResponse>();
   server.prependListener('request', (_request, response: ServerResponse) => {
     if (!server.listening) response.shouldKeepAlive = false; // a client that polls must not hold up the stop
@@ -136,7 +141,7 @@ interface Stop {
   readonly deadlineMs: number;
 }
 
-async function close(server: Server, unsent: ReadonlySet<ServerResponse>, { clock, deadlineMs }: Stop): Promise<void> {
+async function close(server: Server | SecureServer, unsent: ReadonlySet<ServerResponse>, { clock, deadlineMs }: Stop): Promise<void> {
   // The close of http.Server would cut off at once whoever still reads an answer: it takes one handed over for one sent.
   const closed = new Promise<void>((resolve) => NetServer.prototype.close.call(server, () => resolve()));
   const untilMs = clock.monotonicMs() + deadlineMs;

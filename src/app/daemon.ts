@@ -1,8 +1,8 @@
 /** The only place where the parts meet: builds them, starts them in order, stops them in order. */
 import { chmodSync, mkdirSync } from 'node:fs';
 import { join } from 'node:path';
-import type { Api, Listening } from '../api/server.ts';
-import { createApi, listen } from '../api/server.ts';
+import { type Api, createApi } from '../api/api.ts';
+import { type Listening, listen } from '../api/server.ts';
 import type { LoadedConfig, TokenSpec } from '../config/loaded.ts';
 import { systemClock } from '../core/clock.ts';
 import { GatewayError, messageOf } from '../core/errors.ts';
@@ -25,6 +25,7 @@ import { TwinRegistry } from '../twin/registry.ts';
 import { ensureAdminToken } from './admin-token.ts';
 import { restoreLive } from './restore.ts';
 import { apiServices } from './services.ts';
+import { openTls } from './tls.ts';
 import { buildMs, version } from './version.ts';
 
 /** The API's share of the five seconds that a stop may take. */
@@ -44,10 +45,12 @@ export interface DaemonStatus {
 }
 
 export interface Daemon {
-  /** `http://127.0.0.1:3000` */
+  /** `http://127.0.0.1:3000`, or `https:` where it speaks TLS */
   readonly url: string;
   /** The file with the first token, where one was made at this start. */
   readonly adminTokenFile: string | undefined;
+  /** SHA-256 of the certificate that the API showed first; undefined where it speaks plain HTTP. */
+  readonly fingerprint: string | undefined;
   status(): DaemonStatus;
   /** Sources, ring, API, store; nothing acknowledged is lost. Safe to call twice. */
   stop(): Promise<void>;
@@ -78,16 +81,19 @@ async function build(config: LoadedConfig, log: Log, undo: (() => Promise<void> 
   const http = { rateLimit, corsOrigins };
   const api = createApi(apiServices({ ...house, log, version: version(), sources, tenants, twinTypes, configTokens, http }));
   undo.push(() => api.close(API_CLOSE_MS));
-  const listening = await listen({ ...config.listen, api, clock, log });
+  const certificate = await openTls(config, { clock, log: log.child({ part: 'tls' }) });
+  const listening = await listen({ ...config.listen, api, clock, log, ...(certificate && { tls: certificate.pair }) });
   undo.push(() => listening.close(API_CLOSE_MS));
+  if (certificate) parts.push(certificate.run((pair) => listening.useCertificate(pair), running.signal));
   const adminTokenFile = configTokens.length > 0 ? undefined : await ensureAdminToken(store.records, config.dataDir, clock.now());
   const created = await createdTimes(store, config.sources, clock.now());
   for (const spec of config.sources) supervisor.add(spec, created.get(spec.id) as UnixMs);
   const [unlock] = undo;
   let stopped: Promise<void> | undefined;
   return {
-    url: `http://${listening.host.includes(':') ? `[${listening.host}]` : listening.host}:${listening.port}`,
+    url: `${certificate ? 'https' : 'http'}://${listening.host.includes(':') ? `[${listening.host}]` : listening.host}:${listening.port}`,
     adminTokenFile,
+    fingerprint: certificate?.pair.fingerprint,
     status: () => statusOf(supervisor, store),
     stop: () => {
       stopped ??= stopAll({ supervisor, running, parts, api, listening, store, log }).finally(unlock);

@@ -2,6 +2,7 @@
 import { formatFault } from '../config/fault.ts';
 import { loadConfig } from '../config/load.ts';
 import type { Environment } from '../config/secrets.ts';
+import { systemClock } from '../core/clock.ts';
 import { EXIT } from './exit.ts';
 
 export interface CheckIo {
@@ -12,7 +13,7 @@ export interface CheckIo {
 
 /** Prints each fault as `file:line:col path – message`, or what the file holds. Resolves with the exit status: 0 or 78. */
 export async function runCheck(file: string, io: CheckIo = process): Promise<number> {
-  const outcome = loadConfig(file, io.env);
+  const outcome = loadConfig(file, io.env, systemClock.now());
   if (!outcome.ok) {
     for (const fault of outcome.faults) io.stderr.write(`${formatFault(fault)}\n`);
     return EXIT.config;

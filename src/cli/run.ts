@@ -1,7 +1,7 @@
 /** `twinbox run`: the daemon with a configuration file. */
 import { resolve } from 'node:path';
 import { formatFault } from '../config/fault.ts';
-import { isLoopback, type Listen, parseListen } from '../config/listen.ts';
+import { type Listen, parseListen } from '../config/listen.ts';
 import { loadConfig } from '../config/load.ts';
 import type { LoadedConfig } from '../config/loaded.ts';
 import { EXIT } from './exit.ts';
@@ -30,15 +30,8 @@ export async function runDaemon(options: RunOptions): Promise<number> {
   return serve(config, standardLog(config.logLevel));
 }
 
-/** The option stands for a quick look from this machine; what the plant may reach is written in the file. */
 function overrideListen(text: string): Listen | undefined {
   const listen = parseListen(text);
   if (!listen) process.stderr.write(`--listen ${text} – expected HOST:PORT, such as 127.0.0.1:3000\n`);
-  else if (!isLoopback(listen.host)) {
-    process.stderr.write(
-      `--listen ${text} – only this machine's own addresses; others go into the file: api.listen with allow_plaintext\n`,
-    );
-    return undefined;
-  }
   return listen;
 }

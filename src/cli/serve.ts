@@ -44,7 +44,12 @@ export async function serve(config: LoadedConfig, log: Log, hooks: ServeHooks = 
 /** Tells systemd how we fare, until the signal. */
 async function watch(daemon: Daemon, log: Log, signal: AbortSignal): Promise<void> {
   const notify = new SdNotify({ env: process.env, clock: systemClock, log });
-  log.info({ url: daemon.url, ...(daemon.adminTokenFile ? { admin_token_file: daemon.adminTokenFile } : {}) }, 'twinbox is ready');
+  const fields = {
+    url: daemon.url,
+    ...(daemon.fingerprint && { fingerprint_sha256: daemon.fingerprint }),
+    ...(daemon.adminTokenFile && { admin_token_file: daemon.adminTokenFile }),
+  };
+  log.info(fields, 'twinbox is ready');
   await notify.ready(statusLine(daemon));
   const watchdog = notify.run(() => daemon.status().store !== 'store_stalled', signal);
   while (!signal.aborted) {

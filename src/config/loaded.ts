@@ -4,11 +4,16 @@ import type { Scope } from '../core/scope.ts';
 import type { StoreProfile } from '../core/store-profile.ts';
 import type { DriverType } from '../drivers/registry.ts';
 import type { Listen } from './listen.ts';
+import type { TlsFiles } from './tls-pair.ts';
 
 export interface LoadedConfig {
   /** Absolute. */
   readonly dataDir: string;
   readonly listen: Listen;
+  /** The operator's own certificate. */
+  readonly tls?: TlsFiles;
+  /** True serves other machines without TLS, where there is no `tls`. */
+  readonly allowPlaintext: boolean;
   /** How often a token may call; null: as often as it likes. */
   readonly rateLimit: { readonly perMinute: number; readonly burst: number } | null;
   readonly corsOrigins: readonly string[];

@@ -5,7 +5,7 @@ import { STORE_PROFILES } from '../core/store-profile.ts';
 import { DEFAULT_TENANT } from '../core/tag.ts';
 import { parseDuration, parseTime } from '../core/time.ts';
 import { idSchema, tagNameSchema, unitSchema } from '../drivers/schema.ts';
-import { isLoopback, type Listen, parseListen } from './listen.ts';
+import { type Listen, parseListen } from './listen.ts';
 import { sourceSchema } from './source-schema.ts';
 
 const LOG_LEVELS = ['debug', 'info', 'warn', 'error'] as const;
@@ -66,23 +66,26 @@ function isOrigin(text: string): boolean {
   return /^https?:\/\//.test(text) && URL.canParse(text) && new URL(text).origin === text;
 }
 
-const apiSchema = z
-  .strictObject({
-    listen: listenSchema.describe('HOST:PORT of the HTTP API; port 0 takes a free one'),
-    allow_plaintext: z.boolean().default(false).describe('true allows unencrypted HTTP on an address that other machines can reach'),
-    rate_limit: rateLimitSchema,
-    cors: z
-      .strictObject({ origins: z.array(originSchema).max(64).default([]).describe('origins whose pages may call from a browser') })
-      .prefault({})
-      .describe('calls from web pages of other origins'),
-    tokens: z.array(tokenSchema).default([]).describe('tokens that this file declares, beside those made with `twinbox token create`'),
-  })
-  .superRefine(({ listen, allow_plaintext: allowed }, context) => {
-    if (allowed || isLoopback(listen.host)) return;
-    const message =
-      'other machines can reach this address, and tokens would cross the network in the clear; set api.allow_plaintext: true to accept that';
-    context.addIssue({ code: 'custom', path: ['listen'], message });
-  });
+const apiSchema = z.strictObject({
+  listen: listenSchema.describe('HOST:PORT of the HTTP API; port 0 takes a free one'),
+  allow_plaintext: z
+    .boolean()
+    .default(false)
+    .describe('true leaves out TLS on an address that other machines can reach; tokens then cross the network in the clear'),
+  tls: z
+    .strictObject({
+      cert: z.string().min(1).describe('PEM file: the certificate, then those up to its issuer; relative to this file'),
+      key: z.string().min(1).describe('PEM file: the private key, not encrypted, not readable by everybody; relative to this file'),
+    })
+    .optional()
+    .describe('certificate of the API; without it an address that other machines can reach is served with one that twinbox makes'),
+  rate_limit: rateLimitSchema,
+  cors: z
+    .strictObject({ origins: z.array(originSchema).max(64).default([]).describe('origins whose pages may call from a browser') })
+    .prefault({})
+    .describe('calls from web pages of other origins'),
+  tokens: z.array(tokenSchema).default([]).describe('tokens that this file declares, beside those made with `twinbox token create`'),
+});
 
 const retentionSchema = z
   .string()

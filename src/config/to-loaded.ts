@@ -4,6 +4,7 @@ import { DEFAULT_TENANT } from '../core/tag.ts';
 import { sourceIdOf } from './cross-checks.ts';
 import type { ActuatorSpec, BindingSpec, LoadedConfig, SensorSpec, SourceSpec, TagSpec, TenantSpec, TwinSpec } from './loaded.ts';
 import type { ConfigDocument, SourceDocument, TwinDocument } from './schema.ts';
+import type { TlsFiles } from './tls-pair.ts';
 
 /** `profileTags` are the tags of the sources that have a profile, by their index in the file. */
 export function toLoaded(config: ConfigDocument, file: string, profileTags: ReadonlyMap<number, readonly TagSpec[]>): LoadedConfig {
@@ -11,6 +12,8 @@ export function toLoaded(config: ConfigDocument, file: string, profileTags: Read
   return {
     dataDir: resolve(dirname(file), config.data_dir),
     listen: config.api.listen,
+    ...(config.api.tls && { tls: tlsFilesOf(config.api.tls, file) }),
+    allowPlaintext: config.api.allow_plaintext,
     rateLimit: toRateLimit(config.api.rate_limit),
     corsOrigins: config.api.cors.origins,
     tokens: config.api.tokens.map(({ expires_at: expiresMs, ...token }) => ({ ...token, expiresMs: expiresMs ?? null })),
@@ -23,6 +26,11 @@ export function toLoaded(config: ConfigDocument, file: string, profileTags: Read
     twins: config.twins.map(toTwin),
     logLevel: config.log.level,
   };
+}
+
+/** `file` is the configuration file. */
+export function tlsFilesOf({ cert, key }: NonNullable<ConfigDocument['api']['tls']>, file: string): TlsFiles {
+  return { certFile: resolve(dirname(file), cert), keyFile: resolve(dirname(file), key) };
 }
 
 function toRateLimit(limit: ConfigDocument['api']['rate_limit']): LoadedConfig['rateLimit'] {

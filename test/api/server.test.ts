@@ -3,7 +3,8 @@ import { once } from 'node:events';
 import { request } from 'node:http';
 import { connect, type Socket } from 'node:net';
 import { afterEach, describe, expect, it } from 'vitest';
-import { createApi, type Listening, listen } from '../../src/api/server.ts';
+import { createApi } from '../../src/api/api.ts';
+import { type Listening, listen } from '../../src/api/server.ts';
 import { systemClock } from '../../src/core/clock.ts';
 import { silentLog } from '../../src/core/log.ts';
 import { at, FakeServices } from '../support/fake-services.ts';
@@ -19,8 +20,8 @@ afterEach(async () => {
   await Promise.all(running.splice(0).map((server) => server.close(0)));
 });
 
-async function start(services = new FakeServices()) {
-  const server = await listen({ host: HOST, port: 0, api: createApi(services), clock: systemClock, log: silentLog });
+async function start(services = new FakeServices(), limits = {}) {
+  const server = await listen({ host: HOST, port: 0, api: createApi(services), clock: systemClock, log: silentLog, limits });
   running.push(server);
   const token = services.addToken();
   const headers = { Authorization: `Bearer ${token}`, 'Content-Type': 'application/json' };
@@ -119,6 +120,7 @@ describe('the server', () => {
     const { server, url } = await start();
     const answer = await talk(server.port, text);
     expect(answer).toMatch(/HTTP\/1\.1 4\d\d/);
+    expect(answer).toMatch(/"error":\{"code":"(bad_request|headers_too_large)"/);
     expect((await fetch(`${url}/healthz`)).status).toBe(200);
   });
 
@@ -144,6 +146,31 @@ describe('the server', () => {
     );
     while (services.tokenLookups === 0) await systemClock.sleep(5);
     socket.destroy();
+    expect((await fetch(`${url}/healthz`)).status).toBe(200);
+  });
+});
+
+describe('a client that dawdles', () => {
+  const QUICK = { headersTimeout: 200, requestTimeout: 400, connectionsCheckingInterval: 50 };
+
+  it.each([
+    ['with its headers', 'GET /healthz HTTP/1.1\r\nHost: x\r\nX-Slow: '],
+    ['with its body', 'POST /v1/telemetry HTTP/1.1\r\nHost: x\r\nContent-Type: application/json\r\nContent-Length: 100\r\n\r\n{'],
+  ])('%s is told so and cut off, and others are served meanwhile', async (_name, text) => {
+    const { server, url } = await start(new FakeServices(), QUICK);
+    const crowd = Array.from({ length: 50 }, () => talk(server.port, text));
+    expect((await fetch(`${url}/healthz`)).status).toBe(200);
+    for (const answer of await Promise.all(crowd)) expect(answer).toMatch(/HTTP\/1\.1 (408|401)/);
+  });
+
+  it('finds no place beside 256 others, and one again when they have gone', async () => {
+    const { server, url } = await start();
+    const crowd = await Promise.all(Array.from({ length: 256 }, () => dial(server.port)));
+    const [, ...others] = crowd;
+    const late = await dial(server.port);
+    await once(late, 'close');
+    for (const socket of others) socket.destroy();
+    await systemClock.sleep(50);
     expect((await fetch(`${url}/healthz`)).status).toBe(200);
   });
 });

@@ -173,8 +173,8 @@ describe('keys and values', () => {
       name: 'a key of the prototype is unknown too',
       yaml: 'api: { __proto__: { listen: x }, constructor: 1 }\n',
       faults: [
-        'config.yaml:1:8 api.__proto__ – unknown key "__proto__"; known here: listen, allow_plaintext, rate_limit, cors, tokens',
-        'config.yaml:1:34 api.constructor – unknown key "constructor"; known here: listen, allow_plaintext, rate_limit, cors, tokens',
+        'config.yaml:1:8 api.__proto__ – unknown key "__proto__"; known here: listen, allow_plaintext, tls, rate_limit, cors, tokens',
+        'config.yaml:1:34 api.constructor – unknown key "constructor"; known here: listen, allow_plaintext, tls, rate_limit, cors, tokens',
       ],
     },
     {
@@ -275,14 +275,6 @@ describe('keys and values', () => {
       expect(faults).toEqual(['config.yaml:2:11 api.listen – must be HOST:PORT, such as 127.0.0.1:3000 or [::1]:3000']);
     },
   );
-
-  test.each(['0.0.0.0:3000', '10.0.0.9:3000', '[::]:3000', 'gateway.plant:3000'])('%s needs allow_plaintext', (listen) => {
-    const yaml = `api:\n  listen: "${listen}"\n`;
-    expect(configFolder().faults(yaml)).toEqual([
-      'config.yaml:2:11 api.listen – other machines can reach this address, and tokens would cross the network in the clear; set api.allow_plaintext: true to accept that',
-    ]);
-    expect(configFolder().load(`${yaml}  allow_plaintext: true\n`).listen.port).toBe(3000);
-  });
 });
 
 describe('the parts of a file must fit together', () => {

@@ -15,6 +15,7 @@ test('the shortest file has a default for everything else', () => {
   expect(config).toEqual({
     dataDir: '/var/lib/twinbox',
     listen: { host: '127.0.0.1', port: 3000 },
+    allowPlaintext: false,
     rateLimit: { perMinute: 6_000, burst: 600 },
     corsOrigins: [],
     tokens: [],
@@ -67,6 +68,7 @@ twins:
   expect(config).toEqual({
     dataDir: folder.path('data'),
     listen: { host: '::1', port: 8080 },
+    allowPlaintext: false,
     rateLimit: { perMinute: 6_000, burst: 600 },
     corsOrigins: [],
     tokens: [{ name: 'scada', sha256: 'ab'.repeat(32), scopes: ['read:telemetry'], tenant: 'default', expiresMs: Date.UTC(2027, 0, 31) }],

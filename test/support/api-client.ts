@@ -1,5 +1,5 @@
 /** Talks to an API in this process, without a socket. */
-import { type Api, createApi } from '../../src/api/server.ts';
+import { type Api, createApi } from '../../src/api/api.ts';
 import { FakeServices } from './fake-services.ts';
 
 export interface JsonResponse {

@@ -1,0 +1,50 @@
+/** The HTTP API as a whole: the table of its routes behind the one gate. */
+import { Hono } from 'hono';
+import { AuditLog } from './audit-log.ts';
+import { auditRoutes } from './audit-routes.ts';
+import { historyRoutes } from './desktop/history.ts';
+import { statusRoutes } from './desktop/status.ts';
+import { twinRoutes } from './desktop/twins.ts';
+import { dataSourceRoutes } from './edge/data-sources.ts';
+import { telemetryIngestRoutes } from './edge/telemetry-ingest.ts';
+import { telemetryLatestRoutes } from './edge/telemetry-latest.ts';
+import { telemetryQueryRoutes } from './edge/telemetry-query.ts';
+import { Gate } from './gate.ts';
+import { opsRoutes } from './ops.ts';
+import type { Route } from './route.ts';
+import type { ApiServices } from './services.ts';
+
+export interface Api {
+  /** `env` is what the server under it knows of the connection. */
+  fetch(request: Request, env?: object): Response | Promise<Response>;
+  readonly routes: readonly Route[];
+  /** Writes what is still to be written, within `deadlineMs`. Never rejects. */
+  close(deadlineMs: number): Promise<void>;
+}
+
+/** All routes are registered here, before the first request. */
+export function createApi(services: ApiServices): Api {
+  const audit = new AuditLog(services);
+  const routes = [
+    ...opsRoutes(services),
+    ...auditRoutes(audit),
+    ...twinRoutes(services),
+    ...statusRoutes(services),
+    ...historyRoutes(services),
+    ...dataSourceRoutes(services),
+    ...telemetryQueryRoutes(services),
+    ...telemetryLatestRoutes(services),
+    ...telemetryIngestRoutes(services),
+  ];
+  const gate = new Gate(services, audit);
+  const app = new Hono({ strict: false });
+  for (const each of routes) app.on(each.method, each.path, (c) => gate.pass(c, each));
+  const methods = [...new Set(routes.map(({ method }) => method))];
+  app.notFound((c) =>
+    gate.refuse(
+      c,
+      methods.filter((method) => app.router.match(method, c.req.path)[0].length > 0),
+    ),
+  );
+  return { fetch: (request, env) => app.fetch(request, env), routes, close: (deadlineMs) => audit.close(deadlineMs) };
+}
