@@ -41,6 +41,9 @@ await build({
   define: { TWINBOX_VERSION: JSON.stringify(manifest.version), TWINBOX_BUILD_MS: String(Date.now()) },
 });
 
+// The page of the API's description.
+cpSync(join(root, 'src', 'api', 'docs'), join(outdir, 'docs'), { recursive: true });
+
 // The demo's OPC UA server reads its address space from these.
 const nodesets = dirname(createRequire(import.meta.url).resolve('node-opcua-nodesets/package.json'));
 cpSync(join(nodesets, 'nodesets', 'Opc.Ua.NodeSet2.xml'), join(outdir, 'nodesets', 'Opc.Ua.NodeSet2.xml'));

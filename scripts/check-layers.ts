@@ -12,7 +12,7 @@ const { output } = await cruise(['src'], { ...options, validate: true, ruleSet: 
   tsConfig: extractTsConfig('tsconfig.json'),
 });
 const { modules, summary } = output as ICruiseResult;
-const seen = modules.filter((module) => module.source.startsWith('src/')).length;
+const seen = modules.filter(({ source }) => source.startsWith('src/') && source.endsWith('.ts')).length;
 const files = readdirSync('src', { recursive: true, encoding: 'utf8' }).filter((file) => file.endsWith('.ts')).length;
 for (const { rule, from, to } of summary.violations) console.error(`${rule.name}: ${from} → ${to}`);
 console.log(`layers: ${seen} of ${files} modules, ${summary.totalDependenciesCruised} imports, ${summary.violations.length} violations`);

@@ -1,7 +1,13 @@
-/** Writes the files that are made from the configuration's schema: the editors' JSON Schema and the reference. `npx tsx scripts/generate-docs.ts` */
+/** Writes the files that are made from schemas: the editors' JSON Schema, the reference, the API's description. `npx tsx scripts/generate-docs.ts` */
 import { writeFileSync } from 'node:fs';
 import { fileURLToPath } from 'node:url';
+import { createApi } from '../src/api/api.ts';
+import { openApiDocument } from '../src/api/openapi.ts';
+import type { ApiServices } from '../src/api/services.ts';
+import { version } from '../src/app/version.ts';
 import { configJsonSchema } from '../src/config/json-schema.ts';
+import { systemClock } from '../src/core/clock.ts';
+import { silentLog } from '../src/core/log.ts';
 import { reference } from './reference.ts';
 
 const INTRODUCTION = `# Configuration
@@ -51,7 +57,15 @@ export function generatedFiles(): ReadonlyMap<string, string> {
   return new Map([
     ['config/twinbox.schema.json', `${JSON.stringify({ title: 'twinbox configuration', ...schema }, null, 2)}\n`],
     ['docs/configuration.md', `${INTRODUCTION}${reference(schema)}`],
+    ['docs/openapi.json', `${JSON.stringify(apiDescription(), null, 2)}\n`],
   ]);
+}
+
+/** Of the table of routes alone: no route asks its services for anything before it is called. */
+function apiDescription(): object {
+  const http = { rateLimit: null, corsOrigins: [] };
+  const { routes } = createApi({ version: version(), clock: systemClock, log: silentLog, http } as unknown as ApiServices);
+  return openApiDocument(routes, version());
 }
 
 if (process.argv[1] === fileURLToPath(import.meta.url)) {

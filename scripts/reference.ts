@@ -73,6 +73,8 @@ function typeOf(schema: JsonSchema): string {
   const constants = (schema.anyOf ?? []).map((option) => (typeof option === 'object' ? option.const : undefined));
   if (constants.length > 0 && constants.every((value) => value !== undefined))
     return `one of ${constants.map((value) => `\`${value}\``).join(', ')}`;
+  const keyword = constants.find((value) => value !== undefined);
+  if (mappingIn(schema) && keyword !== undefined) return `\`${keyword}\` or mapping`;
   if (schema.type === 'object' || alternativesOf(schema).length > 0) return 'mapping';
   return typeof schema.type === 'string' ? schema.type : 'any value';
 }
@@ -98,8 +100,14 @@ function defaultOf(schema: JsonSchema, required: boolean): string {
 }
 
 function propertiesOf(schema: JsonSchema): Properties {
-  const entries = Object.entries(schema.properties ?? {}).filter((entry): entry is [string, JsonSchema] => typeof entry[1] === 'object');
+  const properties = schema.properties ?? mappingIn(schema)?.properties ?? {};
+  const entries = Object.entries(properties).filter((entry): entry is [string, JsonSchema] => typeof entry[1] === 'object');
   return Object.fromEntries(entries);
+}
+
+/** The mapping of a key that takes one word or a mapping. */
+function mappingIn(schema: JsonSchema): JsonSchema | undefined {
+  return (schema.anyOf ?? []).find((option): option is JsonSchema => typeof option === 'object' && option.type === 'object');
 }
 
 function alternativesOf(schema: JsonSchema): readonly JsonSchema[] {

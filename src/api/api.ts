@@ -10,6 +10,7 @@ import { telemetryIngestRoutes } from './edge/telemetry-ingest.ts';
 import { telemetryLatestRoutes } from './edge/telemetry-latest.ts';
 import { telemetryQueryRoutes } from './edge/telemetry-query.ts';
 import { Gate } from './gate.ts';
+import { openApiRoutes } from './openapi-routes.ts';
 import { opsRoutes } from './ops.ts';
 import type { Route } from './route.ts';
 import type { ApiServices } from './services.ts';
@@ -25,7 +26,7 @@ export interface Api {
 /** All routes are registered here, before the first request. */
 export function createApi(services: ApiServices): Api {
   const audit = new AuditLog(services);
-  const routes = [
+  const described = [
     ...opsRoutes(services),
     ...auditRoutes(audit),
     ...twinRoutes(services),
@@ -36,6 +37,7 @@ export function createApi(services: ApiServices): Api {
     ...telemetryLatestRoutes(services),
     ...telemetryIngestRoutes(services),
   ];
+  const routes = [...described, ...openApiRoutes(described, services.version)];
   const gate = new Gate(services, audit);
   const app = new Hono({ strict: false });
   for (const each of routes) app.on(each.method, each.path, (c) => gate.pass(c, each));

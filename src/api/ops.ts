@@ -1,15 +1,65 @@
 /** How the box itself fares: alive, ready, and the full picture, for people and for Prometheus. */
+import { z } from 'zod';
+import { DEFAULT_TENANT } from '../core/tag.ts';
 import { toIso, type UnixMs } from '../core/time.ts';
-import { type Answer, type Call, ok, publicRoute, type Route, route } from './route.ts';
+import type { Operation } from './operation.ts';
+import { ApiError } from './problem.ts';
+import { type Answer, type Call, documented, ok, publicRoute, type Route, route } from './route.ts';
 import type { ApiServices } from './services.ts';
 import { renderLedger, renderSource } from './source-view.ts';
+import { GET_STATUS } from './status-operation.ts';
+
+const GET_HEALTH: Operation = {
+  id: 'getHealth',
+  summary: 'Ask whether the process answers',
+  group: 'Box',
+  answers: [{ status: 200, description: 'It does', schema: z.object({ status: z.literal('ok') }), example: { status: 'ok' } }],
+  errors: [],
+};
+
+const GET_READINESS: Operation = {
+  id: 'getReadiness',
+  summary: 'Ask whether all required parts run',
+  group: 'Box',
+  answers: [
+    { status: 200, description: 'They do', schema: z.object({ status: z.literal('ready') }), example: { status: 'ready' } },
+    {
+      status: 503,
+      description: 'Some do not',
+      schema: z.object({ status: z.literal('not_ready'), missing: z.array(z.string()) }),
+      example: { status: 'not_ready', missing: ['store: disk_full'] },
+    },
+  ],
+  errors: [],
+};
+
+const GET_METRICS: Operation = {
+  id: 'getMetrics',
+  summary: 'Get the numbers of the whole box for Prometheus',
+  description: 'Only for an admin of the tenant `default`.',
+  group: 'Box',
+  answers: [{ status: 200, description: 'Prometheus text format', type: 'text/plain' }],
+  errors: ['store_failed', 'store_stalled'],
+};
 
 export function opsRoutes(services: ApiServices): Route[] {
   return [
-    publicRoute('/healthz', () => ok({ status: 'ok' })),
-    publicRoute('/readyz', () => readiness(services)),
-    route('GET', '/v1/status', 'read:assets', (call) => status(services, call)),
-    route('GET', '/metrics', 'admin', async () => ({ status: 200, body: undefined, content: await services.metrics() })),
+    documented(
+      GET_HEALTH,
+      publicRoute('/healthz', () => ok({ status: 'ok' })),
+    ),
+    documented(
+      GET_READINESS,
+      publicRoute('/readyz', () => readiness(services)),
+    ),
+    documented(
+      GET_STATUS,
+      route('GET', '/v1/status', 'read:assets', (call) => status(services, call)),
+    ),
+    documented(
+      GET_METRICS,
+      route('GET', '/metrics', 'admin', (call) => metrics(services, call)),
+    ),
   ];
 }
 
@@ -17,6 +67,12 @@ function readiness(services: ApiServices): Answer {
   const { missing } = services.readiness();
   if (missing.length === 0) return ok({ status: 'ready' });
   return { status: 503, body: { status: 'not_ready', missing }, headers: { 'Retry-After': '1' } };
+}
+
+/** They name the sources of all tenants, so they are for the box's operator. */
+async function metrics(services: ApiServices, call: Call): Promise<Answer> {
+  if (call.tenant !== DEFAULT_TENANT) throw new ApiError('forbidden', 'Only an admin of the tenant "default" sees the whole box.');
+  return { status: 200, body: undefined, content: await services.metrics() };
 }
 
 /** Sources are the caller's own; the store is the whole box's, which all its tenants share. */

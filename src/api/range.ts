@@ -14,14 +14,19 @@ export interface Interval {
   readonly ms: number;
 }
 
-export const intervalParam = parsed((text): Interval | undefined => {
-  const ms = /^\d+[smhd]$/.test(text) ? parseDuration(text) : undefined;
-  return ms === undefined || ms > MAX_INTERVAL_MS ? undefined : { text, ms };
-}, 'must be a number and s, m, h or d, such as 5m, and at most 10000d');
-
-export const zoneParam = parsed((text) => (isZone(text) ? text : undefined), 'must be an IANA time zone, such as Europe/Berlin').default(
-  'UTC',
+export const intervalParam = parsed(
+  (text): Interval | undefined => {
+    const ms = /^\d+[smhd]$/.test(text) ? parseDuration(text) : undefined;
+    return ms === undefined || ms > MAX_INTERVAL_MS ? undefined : { text, ms };
+  },
+  'must be a number and s, m, h or d, such as 5m, and at most 10000d',
+  { description: 'width of a bucket, such as 5m; samples as they are when absent' },
 );
+
+export const zoneParam = parsed((text) => (isZone(text) ? text : undefined), 'must be an IANA time zone, such as Europe/Berlin', {
+  description: 'IANA time zone that buckets of a day follow',
+  default: 'UTC',
+}).default('UTC');
 
 function isZone(text: string): boolean {
   if (!/^[A-Za-z][A-Za-z0-9_+/-]*$/.test(text)) return false; // newer engines take +01:00 too, which is no zone with a name

@@ -7,15 +7,31 @@ export const valueSchema = z.union([z.number(), z.boolean(), z.string(), z.null(
 
 export const qualitySchema = z.enum(['good', 'uncertain', 'bad']);
 
-export const listMetaSchema = z.object({ page: z.int(), per_page: z.int(), total: z.int() });
+export const listMetaSchema = z.object({ page: z.int(), per_page: z.int(), total: z.int() }).meta({ id: 'ListMeta' });
+
+/** A data source as lists and the box's status show it. */
+export const sourceFields = {
+  id: z.string(),
+  name: z.string(),
+  type: z.string(),
+  endpoint: z.string(),
+  status: z.enum(['connected', 'disconnected']),
+  state: z.enum(['connecting', 'connected', 'degraded', 'back_off', 'faulted', 'disabled']),
+  reason: z.string().nullable().describe('why it is not connected'),
+  tag_count: z.int(),
+  managed_by: z.enum(['config', 'api']),
+  created_at: timeSchema,
+};
 
 /** The body of every refusal. */
-export const problemSchema = z.object({
-  error: z.object({
-    code: z.string(),
-    message: z.string().describe('for people'),
-    details: z.array(z.object({ field: z.string().describe('dot path, such as data.3.value'), message: z.string() })).optional(),
-    retry_after: z.number().optional().describe('seconds'),
-    request_id: z.string().describe('the log has it too'),
-  }),
-});
+export const problemSchema = z
+  .object({
+    error: z.object({
+      code: z.string(),
+      message: z.string().describe('for people'),
+      details: z.array(z.object({ field: z.string().describe('dot path, such as data.3.value'), message: z.string() })).optional(),
+      retry_after: z.number().optional().describe('seconds'),
+      request_id: z.string().describe('the log has it too'),
+    }),
+  })
+  .meta({ id: 'Problem', description: 'the body of every refusal; its code is one of the table in docs/errors.md' });

@@ -55,7 +55,7 @@ const rateLimitSchema = z
     }),
   ])
   .prefault({})
-  .describe('`off`, or a mapping of `per_minute` (6000) and `burst` (600): how often each token may call');
+  .describe('how often each token may call');
 
 const originSchema = z
   .string()

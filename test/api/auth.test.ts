@@ -1,4 +1,4 @@
-/** Who may call what: the walk over the route table, and the life of a token. */
+/** The life of a token; who may call what is in auth-matrix.test.ts. */
 import { describe, expect, it } from 'vitest';
 import { Authenticator, hashToken, newToken } from '../../src/api/auth.ts';
 import { BackOff } from '../../src/api/back-off.ts';
@@ -12,47 +12,7 @@ const client = () => {
   return made;
 };
 
-function concrete(path: string): string {
-  return path.replace(':sensorId', 'temperature').replace(':id', 'pump-101');
-}
-
-const guarded = client().api.routes.flatMap((route) => (route.scope === null ? [] : [route]));
-const open = client().api.routes.filter(({ scope }) => scope === null);
-
-describe('the route table', () => {
-  it('leaves only the two health checks open', () => {
-    expect(open.map(({ path }) => path)).toEqual(['/healthz', '/readyz']);
-  });
-
-  it.each(open)('answers $path without a token', async ({ path }) => {
-    expect((await client().get(path, { token: null })).status).toBe(200);
-  });
-
-  it.each(guarded)('refuses $method $path without a token, in the spelling of its family', async ({ method, path }) => {
-    const response = await client().send(concrete(path), { method, token: null });
-    expect(response.status).toBe(401);
-    expect(response.headers.get('www-authenticate')).toBe('Bearer');
-    expect(response.body.error.code).toBe(path.startsWith('/api/') ? 'UNAUTHORIZED' : 'unauthorized');
-    expect(response.body.error.request_id).toBe(response.headers.get('x-request-id'));
-  });
-
-  it.each(guarded)('refuses $method $path to a token of every other scope', async ({ method, path, scope }) => {
-    const api = client();
-    const others = ['read:assets', 'write:assets', 'read:telemetry', 'write:telemetry', 'read:alerts', 'read:packs'];
-    const token = api.services.addToken(others.filter((other) => other !== scope));
-    const response = await api.send(concrete(path), { method, token });
-    expect(response.status).toBe(403);
-    expect(response.body.error.message).toContain(scope);
-  });
-
-  it.each(guarded)('lets its scope alone use $method $path', async ({ method, path, scope }) => {
-    const api = client();
-    const query = path.endsWith('/latest') ? '?asset_id=pump-101' : '';
-    const json = method === 'POST' ? { data: [{ asset_id: 'a', tag_name: 't', value: 1 }] } : undefined;
-    const response = await api.send(concrete(path) + query, { method, token: api.services.addToken([scope]), json });
-    expect(response.status).toBe(200);
-  });
-
+describe('a path that no route has', () => {
   it.each(['/', '/v1', '/v1/nothing', '/api/nothing', '/api/twins/pump-101/unknown', '//api/twins', '/.env'])(
     'tells a stranger nothing of %s',
     async (path) => {

@@ -5,7 +5,11 @@ import type { Actuator, Binding, LiveReading, Sensor, Twin } from '../../twin/tw
 
 export type Health = 'good' | 'warning' | 'critical' | 'unknown';
 
-export type ReasonCode = 'source_down' | 'no_value' | 'bad_quality' | 'uncertain_quality' | 'stale' | 'below_minimum' | 'above_maximum';
+export const REASON_CODES = [
+  ...(['source_down', 'no_value', 'bad_quality', 'uncertain_quality', 'stale'] as const),
+  ...(['below_minimum', 'above_maximum'] as const),
+] as const;
+export type ReasonCode = (typeof REASON_CODES)[number];
 
 export interface Reason {
   readonly part: 'sensor' | 'actuator';

@@ -3,16 +3,19 @@ import { z } from 'zod';
 import type { SeriesId } from '../../core/tag.ts';
 import { toIso } from '../../core/time.ts';
 import type { Aggregation, Gap, TimeRange } from '../../store/telemetry.ts';
+import type { Operation } from '../operation.ts';
 import { type PageRequest, skipOf } from '../page.ts';
 import { pageParams, timeParam } from '../params.ts';
 import { invalid } from '../problem.ts';
 import { type Interval, intervalParam, MAX_COUNTED, rangeOf, requireFewBuckets, stepOf, type Total, totalOf, zoneParam } from '../range.ts';
-import { type Answer, type Call, ok, type Route, route } from '../route.ts';
+import { type Answer, type Call, documented, ok, type Route, route } from '../route.ts';
 import { bucketRows, type Row, sampleRows } from '../rows.ts';
+import { qualitySchema, timeSchema, valueSchema } from '../schema.ts';
 import type { ApiServices } from '../services.ts';
 import { validate } from '../validate.ts';
 import { findSensor, findTwin } from './find.ts';
 import { links, pagination } from './list-envelope.ts';
+import { linksSchema, paginationSchema } from './schema.ts';
 
 const DAY_MS = 86_400_000;
 const MAX_GAPS = 1_000; // a link that flaps all day; beyond it the answer says so
@@ -45,8 +48,60 @@ interface Buckets {
   readonly tz: string;
 }
 
+const historySchema = z.object({
+  data: z.array(z.object({ timestamp: timeSchema, value: valueSchema, quality: qualitySchema })),
+  meta: z.object({
+    pagination: paginationSchema,
+    aggregation: z.object({
+      interval: z.string().nullable(),
+      start_date: timeSchema,
+      end_date: timeSchema,
+      function: z.enum(AGGREGATIONS).optional(),
+      tz: z.string().optional(),
+    }),
+    gaps: z.array(z.object({ start_date: timeSchema, end_date: timeSchema })).describe('when the source was away'),
+    gaps_capped: z.literal(true).optional().describe(`there are more than ${MAX_GAPS}`),
+  }),
+  links: linksSchema,
+});
+
+const GET_HISTORY: Operation = {
+  id: 'getSensorHistory',
+  summary: 'Get what a sensor read, sample by sample or by interval',
+  description: 'Ascending by time. Buckets hold good and uncertain samples; empty ones are left out.',
+  group: 'Twins',
+  query: historyQuery,
+  answers: [
+    {
+      status: 200,
+      description: 'A page of samples or buckets',
+      schema: historySchema,
+      example: {
+        data: [{ timestamp: '2025-11-17T00:00:00Z', value: 64.2, quality: 'good' }],
+        meta: {
+          pagination: { total_items: 24, total_pages: 1, current_page: 1, per_page: 100 },
+          aggregation: { interval: '1h', start_date: '2025-11-17T00:00:00Z', end_date: '2025-11-18T00:00:00Z', function: 'avg', tz: 'UTC' },
+          gaps: [],
+        },
+        links: {
+          self: '/api/twins/pump-101/sensors/temperature/history?page=1&per_page=100',
+          first: '/api/twins/pump-101/sensors/temperature/history?page=1&per_page=100',
+          last: '/api/twins/pump-101/sensors/temperature/history?page=1&per_page=100',
+        },
+      },
+    },
+  ],
+  errors: ['twin_not_found', 'sensor_not_found', 'range_too_large', 'store_failed', 'store_stalled'],
+};
+
 export function historyRoutes(services: ApiServices): Route[] {
-  return [route('GET', '/api/twins/:id/sensors/:sensorId/history', 'read:telemetry', (call) => history(services, call))];
+  const path = '/api/twins/:id/sensors/:sensorId/history';
+  return [
+    documented(
+      GET_HISTORY,
+      route('GET', path, 'read:telemetry', (call) => history(services, call)),
+    ),
+  ];
 }
 
 async function history(services: ApiServices, call: Call): Promise<Answer> {

@@ -1,12 +1,75 @@
 /** GET /api/twins/{id}/status. */
+import { z } from 'zod';
 import { toIso } from '../../core/time.ts';
-import { type Answer, type Call, ok, type Route, route } from '../route.ts';
+import type { Operation } from '../operation.ts';
+import { type Answer, type Call, documented, ok, type Route, route } from '../route.ts';
+import { timeSchema } from '../schema.ts';
 import type { ApiServices } from '../services.ts';
 import { findTwin } from './find.ts';
-import { healthOf } from './health.ts';
+import { healthOf, REASON_CODES } from './health.ts';
+
+const statusSchema = z.object({
+  id: z.string(),
+  name: z.string(),
+  status: z.enum(['active', 'inactive', 'archived']),
+  health: z.enum(['good', 'warning', 'critical', 'unknown']),
+  last_sync: timeSchema.nullable().describe('of the newest sample'),
+  sensors: z.object({ total: z.int(), healthy: z.int(), warning: z.int(), error: z.int() }),
+  actuators: z.object({ total: z.int(), operational: z.int(), error: z.int() }),
+  reasons: z.array(
+    z.object({
+      part: z.enum(['sensor', 'actuator']),
+      id: z.string(),
+      level: z.enum(['warning', 'error']),
+      code: z.enum(REASON_CODES),
+      message: z.string().describe('for people'),
+    }),
+  ),
+  alerts: z.array(z.unknown()),
+});
+
+const GET_TWIN_STATUS: Operation = {
+  id: 'getTwinStatus',
+  summary: 'Get how a twin fares, and why',
+  group: 'Twins',
+  answers: [
+    {
+      status: 200,
+      description: 'The judgement now',
+      schema: z.object({ data: statusSchema }),
+      example: {
+        data: {
+          id: 'pump-101',
+          name: 'Main Cooling Pump',
+          status: 'active',
+          health: 'warning',
+          last_sync: '2025-11-17T03:57:00Z',
+          sensors: { total: 3, healthy: 2, warning: 1, error: 0 },
+          actuators: { total: 2, operational: 2, error: 0 },
+          reasons: [
+            {
+              part: 'sensor',
+              id: 'temperature',
+              level: 'warning',
+              code: 'above_maximum',
+              message: 'Temperature is above its maximum of 100',
+            },
+          ],
+          alerts: [],
+        },
+      },
+    },
+  ],
+  errors: ['twin_not_found'],
+};
 
 export function statusRoutes(services: ApiServices): Route[] {
-  return [route('GET', '/api/twins/:id/status', 'read:assets', (call) => status(services, call))];
+  return [
+    documented(
+      GET_TWIN_STATUS,
+      route('GET', '/api/twins/:id/status', 'read:assets', (call) => status(services, call)),
+    ),
+  ];
 }
 
 function status(services: ApiServices, call: Call): Answer {

@@ -1,15 +1,17 @@
 /** GET /api/twins and GET /api/twins/{id}. */
 import { z } from 'zod';
 import type { Twin } from '../../twin/twin.ts';
+import type { Operation } from '../operation.ts';
 import { compareText, pageOf } from '../page.ts';
 import { listParam, pageParams, parsed } from '../params.ts';
 import { ApiError, invalid } from '../problem.ts';
-import { type Answer, type Call, ok, type Route, route } from '../route.ts';
+import { type Answer, type Call, documented, ok, type Route, route } from '../route.ts';
 import type { ApiServices } from '../services.ts';
 import { validate } from '../validate.ts';
 import { findTwin } from './find.ts';
 import { links, pagination } from './list-envelope.ts';
 import { renderSummary, renderTwin, SUMMARY_FIELDS } from './render.ts';
+import { linksSchema, paginationSchema, summarySchema, TWIN_EXAMPLE, TWIN_SUMMARY_EXAMPLE, twinSchema } from './schema.ts';
 
 type Order = (left: Twin, right: Twin) => number;
 
@@ -32,17 +34,60 @@ function orderOf(text: string): Order | undefined {
 
 const listQuery = z.object({
   ...pageParams(20, 100),
-  sort: parsed(orderOf, `must be one of ${Object.keys(ORDERS).join(', ')}, with "-" in front to fall`).prefault('created_at'),
+  sort: parsed(orderOf, `must be one of ${Object.keys(ORDERS).join(', ')}, with "-" in front to fall`, {
+    description: `one of ${Object.keys(ORDERS).join(', ')}, with "-" in front to fall`,
+  }).prefault('created_at'),
   type: z.string().optional(),
   status: z.enum(['active', 'inactive', 'archived'], 'must be active, inactive or archived').optional(),
-  search: z.string().max(256).optional(),
+  search: z.string().max(256).optional().describe('in id, name or description, whatever the case'),
   fields: listParam,
 });
 
+const LIST_TWINS: Operation = {
+  id: 'listTwins',
+  summary: 'List twins',
+  group: 'Twins',
+  query: listQuery,
+  answers: [
+    {
+      status: 200,
+      description: 'A page of twins; with `fields`, only those of each and its id',
+      schema: z.object({
+        data: z.array(summarySchema.partial().required({ id: true })),
+        meta: z.object({ pagination: paginationSchema }),
+        links: linksSchema,
+      }),
+      example: {
+        data: [TWIN_SUMMARY_EXAMPLE],
+        meta: { pagination: { total_items: 45, total_pages: 3, current_page: 1, per_page: 20 } },
+        links: {
+          self: '/api/twins?page=1&per_page=20',
+          first: '/api/twins?page=1&per_page=20',
+          next: '/api/twins?page=2&per_page=20',
+          last: '/api/twins?page=3&per_page=20',
+        },
+      },
+    },
+  ],
+  errors: ['invalid_twin_type'],
+};
+
+const GET_TWIN: Operation = {
+  id: 'getTwin',
+  summary: 'Get a twin with its present values',
+  group: 'Twins',
+  answers: [{ status: 200, description: 'The twin', schema: z.object({ data: twinSchema }), example: { data: TWIN_EXAMPLE } }],
+  errors: ['twin_not_found'],
+};
+
 export function twinRoutes(services: ApiServices): Route[] {
+  const getTwin = (call: Call) => ok({ data: renderTwin(findTwin(call, services.twins), services.live) });
   return [
-    route('GET', '/api/twins', 'read:assets', (call) => listTwins(services, call)),
-    route('GET', '/api/twins/:id', 'read:assets', (call) => ok({ data: renderTwin(findTwin(call, services.twins), services.live) })),
+    documented(
+      LIST_TWINS,
+      route('GET', '/api/twins', 'read:assets', (call) => listTwins(services, call)),
+    ),
+    documented(GET_TWIN, route('GET', '/api/twins/:id', 'read:assets', getTwin)),
   ];
 }
 

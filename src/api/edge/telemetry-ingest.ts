@@ -6,9 +6,10 @@ import { MAX_TEXT_LENGTH, type SeriesId, type ValueType } from '../../core/tag.t
 import { MAX_AHEAD_MS, MAX_TIME_MS, parseTime } from '../../core/time.ts';
 import { idSchema, tagNameSchema } from '../../drivers/schema.ts';
 import { readJson, TELEMETRY_BODY_LIMIT_BYTES } from '../body.ts';
+import type { Operation } from '../operation.ts';
 import { parsed } from '../params.ts';
 import { ApiError, type Detail, invalid } from '../problem.ts';
-import { type Answer, type Call, ok, type Route, route } from '../route.ts';
+import { type Answer, type Call, documented, ok, type Route, route } from '../route.ts';
 import type { ApiServices } from '../services.ts';
 import { validate } from '../validate.ts';
 
@@ -43,8 +44,43 @@ interface Accepted {
   readonly point: Point;
 }
 
+const INGEST_TELEMETRY: Operation = {
+  id: 'ingestTelemetry',
+  summary: 'Send readings; the answer comes when they are on disk',
+  description: 'The same asset, tag and time overwrites, so that sending again is safe. One wrong point refuses them all.',
+  group: 'Telemetry',
+  body: {
+    schema: ingestSchema,
+    example: { data: [{ asset_id: 'Pump_001', tag_name: 'temperature', value: 65.5, timestamp: '2026-01-06T10:00:00Z', quality: 'good' }] },
+    limitBytes: TELEMETRY_BODY_LIMIT_BYTES,
+  },
+  answers: [
+    {
+      status: 200,
+      description: 'What was kept',
+      schema: z.object({
+        data: z.object({
+          accepted: z.int(),
+          rejected: z.int(),
+          duplicates: z.int().describe('points that overwrote another of the same request'),
+          errors: z.array(z.object({ index: z.int(), field: z.string(), message: z.string() })),
+        }),
+      }),
+      example: { data: { accepted: 1, rejected: 0, duplicates: 0, errors: [] } },
+    },
+  ],
+  errors: ['overloaded', 'store_failed', 'store_stalled', 'storage_full'],
+};
+
 export function telemetryIngestRoutes(services: ApiServices): Route[] {
-  return ['/v1/telemetry', '/v1/telemetry/ingest'].map((path) => route('POST', path, 'write:telemetry', (call) => ingest(services, call)));
+  const ingestAt = (path: string) => route('POST', path, 'write:telemetry', (call) => ingest(services, call));
+  return [
+    documented(INGEST_TELEMETRY, ingestAt('/v1/telemetry')),
+    documented(
+      { ...INGEST_TELEMETRY, id: 'ingestTelemetryAlias', description: 'As POST /v1/telemetry.' },
+      ingestAt('/v1/telemetry/ingest'),
+    ),
+  ];
 }
 
 async function ingest(services: ApiServices, call: Call): Promise<Answer> {

@@ -1,17 +1,47 @@
 /** GET /v1/telemetry/latest: the present values of an asset, from memory. */
 import { z } from 'zod';
 import { toIso } from '../../core/time.ts';
+import type { Operation } from '../operation.ts';
 import { listParam } from '../params.ts';
-import { type Answer, type Call, ok, type Route, route } from '../route.ts';
+import { type Answer, type Call, documented, ok, type Route, route } from '../route.ts';
+import { listMetaSchema } from '../schema.ts';
 import type { ApiServices } from '../services.ts';
 import { validate } from '../validate.ts';
 import { renderScalar } from '../values.ts';
 import { listMeta } from './list-meta.ts';
+import { POINT_EXAMPLE, pointSchema } from './schema.ts';
 
 const latestQuery = z.object({ asset_id: z.string().min(1, 'must not be empty'), tags: listParam });
 
+const GET_LATEST: Operation = {
+  id: 'getLatestTelemetry',
+  summary: 'Get the present values of an asset',
+  description: 'The last usable value of each tag with its time, and the quality of the newest sample.',
+  group: 'Telemetry',
+  query: latestQuery,
+  answers: [
+    {
+      status: 200,
+      description: 'A row for each tag that has a reading',
+      schema: z.object({
+        data: z.array(pointSchema),
+        meta: listMetaSchema
+          .extend({ missing: z.array(z.string()).describe('tags that were asked for and have no reading') })
+          .meta({ id: 'LatestMeta' }),
+      }),
+      example: { data: [POINT_EXAMPLE], meta: { page: 1, per_page: 1, total: 1, missing: [] } },
+    },
+  ],
+  errors: [],
+};
+
 export function telemetryLatestRoutes(services: ApiServices): Route[] {
-  return [route('GET', '/v1/telemetry/latest', 'read:telemetry', (call) => latest(services, call))];
+  return [
+    documented(
+      GET_LATEST,
+      route('GET', '/v1/telemetry/latest', 'read:telemetry', (call) => latest(services, call)),
+    ),
+  ];
 }
 
 function latest({ live }: ApiServices, call: Call): Answer {

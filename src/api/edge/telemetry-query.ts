@@ -2,14 +2,16 @@
 import { z } from 'zod';
 import type { SeriesId } from '../../core/tag.ts';
 import type { AggregateColumns, Aggregation, TimeRange } from '../../store/telemetry.ts';
+import type { Operation } from '../operation.ts';
 import { compareText, skipOf } from '../page.ts';
 import { listParam, pageParams, timeParam } from '../params.ts';
 import { ApiError, invalid } from '../problem.ts';
 import { intervalParam, MAX_COUNTED, rangeOf, requireFewBuckets, stepOf, type Total, totalOf, zoneParam } from '../range.ts';
-import { type Answer, type Call, ok, type Route, route } from '../route.ts';
+import { type Answer, type Call, documented, ok, type Route, route } from '../route.ts';
 import { bucketRows, type Row, sampleRows } from '../rows.ts';
 import type { ApiServices, SeriesFilter } from '../services.ts';
 import { validate } from '../validate.ts';
+import { POINT_EXAMPLE, pointSchema } from './schema.ts';
 
 const HOUR_MS = 3_600_000;
 
@@ -41,8 +43,39 @@ interface Page extends Total {
   readonly next: string | null;
 }
 
+const LIST_TELEMETRY: Operation = {
+  id: 'listTelemetry',
+  summary: 'Query samples, as they are or by interval',
+  description: 'By time, asset and tag. `interval` alone takes the mean, `aggregation` alone gives one row over the range.',
+  group: 'Telemetry',
+  query: telemetryQuery,
+  answers: [
+    {
+      status: 200,
+      description: 'A page of samples or buckets',
+      schema: z.object({
+        data: z.array(pointSchema),
+        meta: z.object({
+          page: z.int().optional().describe('absent behind a cursor'),
+          per_page: z.int(),
+          total: z.int(),
+          total_capped: z.literal(true).optional().describe(`there are more than ${MAX_COUNTED}`),
+          next_cursor: z.string().nullable().describe('null at the end'),
+        }),
+      }),
+      example: { data: [POINT_EXAMPLE], meta: { page: 1, per_page: 1000, total: 1, next_cursor: null } },
+    },
+  ],
+  errors: ['invalid_cursor', 'range_too_large', 'store_failed', 'store_stalled'],
+};
+
 export function telemetryQueryRoutes(services: ApiServices): Route[] {
-  return [route('GET', '/v1/telemetry', 'read:telemetry', (call) => telemetry(services, call))];
+  return [
+    documented(
+      LIST_TELEMETRY,
+      route('GET', '/v1/telemetry', 'read:telemetry', (call) => telemetry(services, call)),
+    ),
+  ];
 }
 
 async function telemetry(services: ApiServices, call: Call): Promise<Answer> {

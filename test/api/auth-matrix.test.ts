@@ -1,0 +1,191 @@
+/** Every route against every kind of caller. A route that is not classified here fails. */
+import { describe, expect, it } from 'vitest';
+import { newToken } from '../../src/api/auth.ts';
+import { SCOPES, type Scope } from '../../src/core/scope.ts';
+import { ApiClient, type JsonResponse } from '../support/api-client.ts';
+import { at, FakeServices, sensor } from '../support/fake-services.ts';
+
+interface Guarded {
+  readonly scope: Scope;
+  /** A request that succeeds with the scope, in the tenant `default`. */
+  readonly path: string;
+  readonly json?: unknown;
+  /** What a token of another tenant meets: the object is not there, or a list and a box that show nothing of this tenant. */
+  readonly foreign: 'not found' | 'own';
+}
+
+const POINT = { data: [{ asset_id: 'pump-101', tag_name: 'temperature', value: 1 }] };
+
+const GUARDED: Readonly<Record<string, Guarded>> = {
+  'GET /v1/status': { scope: 'read:assets', path: '/v1/status', foreign: 'own' },
+  'GET /v1/audit': { scope: 'admin', path: '/v1/audit', foreign: 'own' },
+  'GET /api/twins': { scope: 'read:assets', path: '/api/twins', foreign: 'own' },
+  'GET /api/twins/:id': { scope: 'read:assets', path: '/api/twins/pump-101', foreign: 'not found' },
+  'GET /api/twins/:id/status': { scope: 'read:assets', path: '/api/twins/pump-101/status', foreign: 'not found' },
+  'GET /api/twins/:id/sensors/:sensorId/history': {
+    scope: 'read:telemetry',
+    path: '/api/twins/pump-101/sensors/temperature/history',
+    foreign: 'not found',
+  },
+  'GET /v1/data-sources': { scope: 'read:assets', path: '/v1/data-sources', foreign: 'own' },
+  'GET /v1/telemetry': { scope: 'read:telemetry', path: '/v1/telemetry', foreign: 'own' },
+  'GET /v1/telemetry/latest': { scope: 'read:telemetry', path: '/v1/telemetry/latest?asset_id=pump-101', foreign: 'own' },
+  'POST /v1/telemetry': { scope: 'write:telemetry', path: '/v1/telemetry', json: POINT, foreign: 'own' },
+  'POST /v1/telemetry/ingest': { scope: 'write:telemetry', path: '/v1/telemetry/ingest', json: POINT, foreign: 'own' },
+};
+
+const PUBLIC = ['/healthz', '/readyz', '/openapi.json', '/api/docs/openapi.json', '/docs', '/docs/page.css', '/docs/page.js'];
+
+/** Anything of this tenant that must not reach another one. */
+const MARK = 'only-of-default';
+
+function client(): ApiClient {
+  const services = new FakeServices();
+  services.addTwin({ id: 'pump-101', name: MARK, sensors: [sensor('pump-101', 'temperature')] });
+  services.addSource({ id: MARK });
+  services.addSample({ asset: 'pump-101', tag: 'temperature', timeMs: at('2026-01-06T10:29:00Z'), value: MARK });
+  services.auditRows.push({
+    kind: 'write',
+    timeMs: at('2026-01-06T10:00:00Z'),
+    tenant: 'default',
+    tokenId: MARK,
+    tokenName: MARK,
+    method: 'PATCH',
+    route: '/x',
+    objectId: null,
+    status: 200,
+    code: null,
+    address: null,
+    requestId: MARK,
+    count: 1,
+  });
+  return new ApiClient(services);
+}
+
+const guarded = Object.entries(GUARDED).map(([name, route]) => ({ name, ...route, method: name.split(' ')[0] as string }));
+type Row = (typeof guarded)[number];
+
+function call(
+  api: ApiClient,
+  { path, method, json }: Row,
+  token: string | null,
+  headers: Record<string, string> = {},
+): Promise<JsonResponse> {
+  return api.send(path, { method, token, headers, ...(json === undefined ? {} : { json }) });
+}
+
+function expectRefusal(response: JsonResponse, row: Row, status: number, code: string): void {
+  expect(response.status).toBe(status);
+  const desktop = row.path.startsWith('/api/');
+  expect(response.body.error.code).toBe(desktop ? code.toUpperCase() : code);
+  expect(response.body.error.request_id).toBe(response.headers.get('x-request-id'));
+  expect(JSON.stringify(response.body)).not.toContain(MARK);
+  if (status === 401) expect(response.headers.get('www-authenticate')).toBe('Bearer');
+}
+
+describe('the route table', () => {
+  const { routes } = client().api;
+
+  it('holds no route that is not classified here, and none is classified that it does not hold', () => {
+    expect(
+      routes
+        .filter(({ scope }) => scope !== null)
+        .map(({ method, path }) => `${method} ${path}`)
+        .sort(),
+    ).toEqual(Object.keys(GUARDED).sort());
+    expect(
+      routes
+        .filter(({ scope }) => scope === null)
+        .map(({ path }) => path)
+        .sort(),
+    ).toEqual([...PUBLIC].sort());
+  });
+
+  it.each(routes.filter(({ scope }) => scope !== null))('asks for the scope that $method $path is meant for', ({ method, path, scope }) => {
+    expect(scope).toBe(GUARDED[`${method} ${path}`]?.scope);
+  });
+});
+
+describe('a public route', () => {
+  it.each(PUBLIC)('%s answers without a token, and is no less open with a wrong one', async (path) => {
+    for (const headers of [{}, { Authorization: 'Bearer garbage' }]) {
+      const response = await client().api.fetch(new Request(`http://box.test${path}`, { headers }));
+      expect(response.status).toBe(200);
+      expect(await response.text()).not.toContain(MARK);
+    }
+  });
+});
+
+describe('without a valid token', () => {
+  const cases: readonly (readonly [string, Record<string, string>])[] = [
+    ['no token', {}],
+    ['garbage', { Authorization: 'Bearer garbage' }],
+    ['an unknown token', { Authorization: `Bearer ${newToken().token}` }],
+    ['another scheme', { Authorization: 'Basic dXNlcjpwYXNz' }],
+    ['nothing behind the scheme', { Authorization: 'Bearer ' }],
+  ];
+  const table = guarded.flatMap((row) => cases.map(([kind, headers]) => ({ ...row, kind, headers })));
+
+  it.each(table)('$name refuses $kind', async ({ headers, ...row }) => {
+    expectRefusal(await call(client(), row, null, headers), row, 401, 'unauthorized');
+  });
+
+  it.each(guarded)('$name refuses a right token in a wrong scheme', async (row) => {
+    const api = client();
+    expectRefusal(await call(api, row, null, { Authorization: `Token ${api.token}` }), row, 401, 'unauthorized');
+    expectRefusal(await call(api, row, null, { Authorization: api.token }), row, 401, 'unauthorized');
+  });
+
+  it.each(guarded)('$name refuses one that has expired', async (row) => {
+    const api = client();
+    const token = api.services.addToken(['admin'], { expiresMs: api.services.nowMs });
+    expectRefusal(await call(api, row, token), row, 401, 'unauthorized');
+  });
+
+  it.each(guarded)('$name refuses one that was revoked', async (row) => {
+    const api = client();
+    const token = api.services.addToken(['admin']);
+    api.services.revoke(token);
+    expectRefusal(await call(api, row, token), row, 401, 'unauthorized');
+  });
+});
+
+describe('with a valid token', () => {
+  it.each(guarded)('$name wants its scope alone', async (row) => {
+    const api = client();
+    expect((await call(api, row, api.services.addToken([row.scope]))).status).toBe(200);
+    expect((await call(api, row, api.services.addToken(['admin']))).status).toBe(200);
+  });
+
+  it.each(guarded)('$name refuses one of all other scopes', async (row) => {
+    const api = client();
+    const others = SCOPES.filter((scope) => scope !== row.scope && scope !== 'admin');
+    const response = await call(api, row, api.services.addToken(others));
+    expectRefusal(response, row, 403, 'forbidden');
+    expect(response.body.error.message).toContain(row.scope);
+  });
+
+  it.each(guarded.filter(({ foreign }) => foreign === 'not found'))(
+    '$name looks to another tenant as if it were not there',
+    async (row) => {
+      const api = client();
+      const token = api.services.addToken(['admin'], { tenant: 'northwind' });
+      const foreign = await call(api, row, token);
+      const unknown = await call(api, { ...row, path: row.path.replace('pump-101', 'nothing') }, token);
+      expect(foreign.status).toBe(404);
+      expect({ ...foreign.body.error, request_id: '' }).toEqual({ ...unknown.body.error, request_id: '' });
+    },
+  );
+
+  it.each(guarded.filter(({ foreign }) => foreign === 'own'))(
+    '$name shows and changes for another tenant nothing but its own',
+    async (row) => {
+      const api = client();
+      const before = api.services.samples.length;
+      const response = await call(api, row, api.services.addToken(['admin'], { tenant: 'northwind' }));
+      expect(response.status).toBe(200);
+      expect(JSON.stringify(response.body)).not.toContain(MARK);
+      for (const { series } of api.services.samples.slice(before)) expect(api.services.series.definition(series).tenant).toBe('northwind');
+    },
+  );
+});

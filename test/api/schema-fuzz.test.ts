@@ -1,0 +1,82 @@
+/** Every route, fed from its own schemas: never our mistake, always an answer of the form that the description gives. */
+import fc from 'fast-check';
+import { describe, expect, it } from 'vitest';
+import { errorsOf } from '../../src/api/openapi.ts';
+import { familyOf, spellingIn } from '../../src/api/problem.ts';
+import type { Route } from '../../src/api/route.ts';
+import { problemSchema } from '../../src/api/schema.ts';
+import { ApiClient, type JsonResponse } from '../support/api-client.ts';
+import { arbitraryOf, arbitraryQuery } from '../support/arbitrary-of.ts';
+import { at, sensor } from '../support/fake-services.ts';
+
+const RUNS = Number(process.env['TWINBOX_FUZZ_RUNS'] ?? 60);
+
+const client = new ApiClient();
+client.services.addTwin({
+  id: 'pump-101',
+  description: 'a pump',
+  sensors: [sensor('pump-101', 'temperature', { bindingExplicit: true, minValue: 0, maxValue: 1 }), sensor('pump-101', 'none')],
+  actuators: [{ id: 'power', name: 'Power', type: 'binary', binding: { asset: 'pump-101', tag: 'power', source: 'ds-press' } }],
+  metadata: { maker: 'x', deep: { a: [1, null] } },
+});
+client.services.addSource({ id: 'ds-press', state: 'back_off', reason: 'no answer', lastError: 'timeout' });
+for (const minute of [0, 5, 10]) {
+  const timeMs = at(`2026-01-06T10:${String(minute).padStart(2, '0')}:00Z`);
+  client.services.addSample({ asset: 'pump-101', tag: 'temperature', timeMs, value: minute });
+}
+
+const place = fc.oneof(
+  { weight: 4, arbitrary: fc.constantFrom('pump-101', 'temperature', 'power', 'ds-press') },
+  { weight: 1, arbitrary: fc.webSegment() },
+  { weight: 1, arbitrary: fc.constantFrom('..%2f..%2fetc', '%00', '__proto__', 'constructor', 'x'.repeat(300), '%E0%A4%A', 'none') },
+);
+
+/** The answer is one that the route's description has, to the last field. */
+function expectDescribed(route: Route, response: JsonResponse): void {
+  const answer = route.operation?.answers.find(({ status }) => status === response.status);
+  if (answer) {
+    if (answer.schema) expect(answer.schema.parse(response.body)).toEqual(response.body);
+    return;
+  }
+  expect(response.status).toBeLessThan(500);
+  expect(problemSchema.parse(response.body)).toEqual(response.body);
+  const family = familyOf(route.path);
+  // A path that another one's place has swallowed is answered by that one, or by none.
+  const known = route.operation ? errorsOf(route, route.operation).map((code) => spellingIn(family, code)) : [];
+  expect([...known, spellingIn(family, 'not_found'), spellingIn(family, 'method_not_allowed')]).toContain(response.body.error.code);
+}
+
+const describedRoutes = client.api.routes.filter(({ operation }) => operation?.answers.some(({ schema }) => schema));
+
+describe('requests made from a route’s own schemas', () => {
+  it.each(describedRoutes)('to $method $path', async (route) => {
+    const { operation } = route;
+    const query = operation?.query ? arbitraryQuery(operation.query) : fc.constant('');
+    const body = operation?.body ? arbitraryOf(operation.body.schema) : fc.constant(undefined);
+    await fc.assert(
+      fc.asyncProperty(fc.infiniteStream(place), query, body, async (places, search, json) => {
+        const path = route.path.replaceAll(/:\w+/g, () => places.next().value);
+        const response = await client.send(`${path}?${search}`, { method: route.method, ...(json === undefined ? {} : { json }) });
+        expectDescribed(route, response);
+      }),
+      { numRuns: RUNS },
+    );
+  });
+});
+
+describe('the requests that are made', () => {
+  it.each(describedRoutes)('reach the inside of $method $path, not only its refusals', async (route) => {
+    const { operation } = route;
+    const path = route.path.replace(':sensorId', 'temperature').replace(':id', 'pump-101');
+    const query = operation?.query ? fc.sample(arbitraryQuery(operation.query), { numRuns: 200, seed: 7 }) : [''];
+    const bodies = operation?.body ? fc.sample(arbitraryOf(operation.body.schema), { numRuns: 200, seed: 7 }) : [undefined];
+    let reached = false;
+    for (let run = 0; run < 200 && !reached; run++) {
+      const json = bodies[run % bodies.length];
+      const search = query[run % query.length];
+      const response = await client.send(`${path}?${search}`, { method: route.method, ...(json === undefined ? {} : { json }) });
+      reached = response.status < 300;
+    }
+    expect(reached).toBe(true);
+  });
+});
