@@ -8,7 +8,6 @@ import type { Clock } from '../core/clock.ts';
 import { asGatewayError, GatewayError, messageOf } from '../core/errors.ts';
 import type { Log } from '../core/log.ts';
 import { ticks } from '../core/ticker.ts';
-import { makeSelfSigned } from '../system/self-signed.ts';
 
 const DAY_MS = 86_400_000;
 const LOOK_EVERY_MS = 60_000; // a renewed certificate is served within a minute
@@ -32,6 +31,7 @@ export async function openTls(config: LoadedConfig, options: TlsOptions): Promis
 
 async function make(files: TlsFiles, { clock, log }: TlsOptions, reason: string): Promise<void> {
   try {
+    const { makeSelfSigned } = await import('../system/self-signed.ts');
     await makeSelfSigned(files, clock.now());
   } catch (error) {
     throw asGatewayError(error, 'data_dir_unusable', `no certificate for the API can be made at ${files.certFile}`);

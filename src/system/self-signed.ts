@@ -1,8 +1,11 @@
-/** Makes a certificate for this box and its key, where the operator has given none. */
+/** Makes a certificate for this box and its key, where the operator has given none. Import it lazily: its library is the OPC UA driver's. */
 import { mkdir, rename, rm, writeFile } from 'node:fs/promises';
 import { hostname, networkInterfaces } from 'node:os';
 import { dirname } from 'node:path';
+import { crypto_utils, LogLevel, setLogLevel } from 'node-opcua-client';
 import type { UnixMs } from '../core/time.ts';
+
+setLogLevel(LogLevel.Error); // at once, for the library warns on stdout while it loads, where only our log lines belong
 
 const DAY_MS = 86_400_000;
 const VALIDITY_MS = 5 * 365 * DAY_MS; // whoever pinned the fingerprint must look again after that
@@ -17,14 +20,11 @@ export interface SelfSignedFiles {
 
 /**
  * Writes both files in PEM form, the key with mode 0600; a crash between them leaves a pair that does not fit and is made
- * anew. The certificate names the host, its addresses and `localhost`. Takes a second or two: the library, which the OPC UA
- * driver brings, is loaded for this alone.
+ * anew. The certificate names the host, its addresses and `localhost`. Takes a second or two.
  */
 export async function makeSelfSigned({ certFile, keyFile }: SelfSignedFiles, nowMs: UnixMs): Promise<void> {
-  const { crypto_utils: crypto, LogLevel, setLogLevel } = await import('node-opcua-client');
-  setLogLevel(LogLevel.Error); // its warnings go to stdout, where only our log lines belong
-  const { privateKey } = await crypto.generateKeyPair(KEY_BITS);
-  const { cert } = await crypto.createSelfSignedCertificate({
+  const { privateKey } = await crypto_utils.generateKeyPair(KEY_BITS);
+  const { cert } = await crypto_utils.createSelfSignedCertificate({
     privateKey,
     applicationUri: `urn:${hostname()}:twinbox`,
     dns: [...new Set([hostname(), 'localhost'])],
@@ -32,9 +32,9 @@ export async function makeSelfSigned({ certFile, keyFile }: SelfSignedFiles, now
     subject: `/CN=${hostname()}/O=twinbox`,
     notBefore: new Date(nowMs - BACKDATED_MS),
     notAfter: new Date(nowMs + VALIDITY_MS),
-    purpose: crypto.CertificatePurpose.ForApplication,
+    purpose: crypto_utils.CertificatePurpose.ForApplication,
   });
-  const { privPem } = await crypto.privateKeyToPEM(privateKey);
+  const { privPem } = await crypto_utils.privateKeyToPEM(privateKey);
   await mkdir(dirname(keyFile), { recursive: true, mode: 0o700 });
   await replace(keyFile, privPem, 0o600);
   await replace(certFile, cert, 0o644);

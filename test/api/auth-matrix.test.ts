@@ -10,14 +10,18 @@ interface Guarded {
   /** A request that succeeds with the scope, in the tenant `default`. */
   readonly path: string;
   readonly json?: unknown;
-  /** What a token of another tenant meets: the object is not there, or a list and a box that show nothing of this tenant. */
-  readonly foreign: 'not found' | 'own';
+  /**
+   * What a token of another tenant meets: the object is not there, or a list that shows nothing of this tenant, or
+   * a refusal, as the whole box is for an admin of the tenant `default`.
+   */
+  readonly foreign: 'not found' | 'own' | 'operator';
 }
 
 const POINT = { data: [{ asset_id: 'pump-101', tag_name: 'temperature', value: 1 }] };
 
 const GUARDED: Readonly<Record<string, Guarded>> = {
   'GET /v1/status': { scope: 'read:assets', path: '/v1/status', foreign: 'own' },
+  'GET /metrics': { scope: 'admin', path: '/metrics', foreign: 'operator' },
   'GET /v1/audit': { scope: 'admin', path: '/v1/audit', foreign: 'own' },
   'GET /api/twins': { scope: 'read:assets', path: '/api/twins', foreign: 'own' },
   'GET /api/twins/:id': { scope: 'read:assets', path: '/api/twins/pump-101', foreign: 'not found' },
@@ -176,6 +180,11 @@ describe('with a valid token', () => {
       expect({ ...foreign.body.error, request_id: '' }).toEqual({ ...unknown.body.error, request_id: '' });
     },
   );
+
+  it.each(guarded.filter(({ foreign }) => foreign === 'operator'))('$name is refused to an admin of another tenant', async (row) => {
+    const api = client();
+    expectRefusal(await call(api, row, api.services.addToken(['admin'], { tenant: 'northwind' })), row, 403, 'forbidden');
+  });
 
   it.each(guarded.filter(({ foreign }) => foreign === 'own'))(
     '$name shows and changes for another tenant nothing but its own',
