@@ -7,6 +7,16 @@
 
 export type SignalClass = 'temperature' | 'temperature f32' | 'noisy f32' | 'noisy f64' | 'analogue' | 'counter' | 'switch' | 'set-point';
 
+/** Some seconds of the plant in order of arrival: the sample of a tag in a second lies at second × tags + tag. */
+export interface Stretch {
+  readonly tags: number;
+  readonly seconds: number;
+  /** NaN where a poll is missing. */
+  readonly timesMs: Float64Array;
+  readonly numbers: Float64Array;
+  readonly status: Uint32Array;
+}
+
 export interface ReferenceSeries {
   readonly signal: SignalClass;
   readonly timesMs: Float64Array;
@@ -35,9 +45,11 @@ const SHARES: readonly (readonly [SignalClass, number])[] = [
 ];
 const GROUPED_PER_MILLE = 700;
 const GROUP_SIZE = 50;
-const START_MS = Date.UTC(2026, 0, 5);
+export const START_MS = Date.UTC(2026, 0, 5);
 const PERIOD_MS = 1000;
 const JITTER_MS = 3;
+/** The first poll of a second; with it no jitter reaches back into the second before. */
+const PHASE_MS = 20;
 const LATE_SHARE = 0.01;
 const MISSING_SHARE = 0.001;
 const BAD_BURST_SHARE = 0.000025;
@@ -179,37 +191,99 @@ function held(signal: 'switch' | 'set-point', random: Random): Signal {
   };
 }
 
-/** When polls happen, and which are missing (NaN). Index: second. */
-function pollTimes(random: Random, seconds: number, phaseMs: number): Float64Array {
-  const times = new Float64Array(seconds);
-  for (let second = 0; second < seconds; second++) {
-    const late = random.unit() < LATE_SHARE;
-    const jitter = late ? Math.floor(20 + 180 * random.unit()) : Math.round(JITTER_MS * random.normal());
-    times[second] = random.unit() < MISSING_SHARE ? Number.NaN : START_MS + second * PERIOD_MS + phaseMs + jitter;
+/** When one poller polls. */
+class Polls {
+  readonly #random: Random;
+  readonly #phaseMs: number;
+
+  constructor(random: Random, phaseMs: number) {
+    this.#random = random;
+    this.#phaseMs = PHASE_MS + phaseMs;
   }
-  return times;
+
+  /** The time of the poll in a second (counted from the start); NaN when it is missing. */
+  next(second: number): number {
+    const late = this.#random.unit() < LATE_SHARE;
+    const jitterMs = late ? Math.floor(20 + 180 * this.#random.unit()) : Math.round(JITTER_MS * this.#random.normal());
+    return this.#random.unit() < MISSING_SHARE ? Number.NaN : START_MS + second * PERIOD_MS + this.#phaseMs + jitterMs;
+  }
+}
+
+interface Tag {
+  readonly signalClass: SignalClass;
+  readonly signal: Signal;
+  /** Absent: the tag is polled with the one before it. */
+  readonly polls: Polls | undefined;
+  readonly random: Random;
+  bad: number;
+}
+
+/** The plant as it runs: each call of `next` goes on where the one before ended. */
+export class ReferencePlant {
+  readonly #tags: readonly Tag[];
+  #second = 0;
+
+  constructor({ tags = 1000, seed = 1 }: Omit<ReferenceOptions, 'seconds'> = {}) {
+    const grouped = Math.floor((tags * GROUPED_PER_MILLE) / 1000);
+    this.#tags = Array.from({ length: tags }, (_, tag) => {
+      const random = (use: number) => new Random(seed * 7919 + (3 * tag + use) * 104_729 + 1);
+      const group = Math.floor(tag / GROUP_SIZE);
+      const isFirst = tag >= grouped || tag % GROUP_SIZE === 0;
+      const signalClass = classOf(tag, tags);
+      return {
+        signalClass,
+        signal: signalOf(signalClass, random(0)),
+        polls: isFirst ? new Polls(random(1), tag < grouped ? group * 17 : (tag % 37) * 5) : undefined,
+        random: random(2),
+        bad: 0,
+      };
+    });
+  }
+
+  /** What each tag's configuration would say. */
+  get tags(): readonly Pick<ReferenceSeries, 'signal' | 'scale' | 'offset'>[] {
+    return this.#tags.map(({ signalClass, signal: { next: _, ...hint } }) => ({ signal: signalClass, ...hint }));
+  }
+
+  /** The next seconds, of all tags or the first ones. */
+  next(seconds: number, tags: number = this.#tags.length): Stretch {
+    const timesMs = new Float64Array(seconds * tags);
+    const numbers = new Float64Array(seconds * tags);
+    const status = new Uint32Array(seconds * tags);
+    for (let tag = 0; tag < tags; tag++) {
+      const { signal, polls, random } = this.#tags[tag] as Tag;
+      for (let second = 0; second < seconds; second++) {
+        const at = second * tags + tag;
+        const now = this.#second + second;
+        timesMs[at] = polls ? polls.next(now) : (timesMs[at - 1] as number);
+        numbers[at] = signal.next(START_MS + now * PERIOD_MS);
+        status[at] = this.#isBad(tag, random) ? BAD : 0;
+      }
+    }
+    this.#second += seconds;
+    return { tags, seconds, timesMs, numbers, status };
+  }
+
+  #isBad(index: number, random: Random): boolean {
+    const tag = this.#tags[index] as Tag;
+    if (tag.bad > 0) tag.bad--;
+    else if (random.unit() < BAD_BURST_SHARE) tag.bad = 1 + random.below(40);
+    return tag.bad > 0;
+  }
 }
 
 /** 1,000 tags and an hour unless told otherwise. */
-export function referenceSeries({ tags = 1000, seconds = 3600, seed = 1 }: ReferenceOptions = {}): ReferenceSeries[] {
-  const grouped = Math.floor((tags * GROUPED_PER_MILLE) / 1000);
-  const pollRandom = new Random(seed);
-  let groupTimes: Float64Array = new Float64Array();
-  return Array.from({ length: tags }, (_, tag) => {
-    const random = new Random(seed * 7919 + tag * 104_729 + 1);
-    const group = Math.floor(tag / GROUP_SIZE);
-    if (tag < grouped && tag % GROUP_SIZE === 0) groupTimes = pollTimes(pollRandom, seconds, group * 17);
-    const polls = tag < grouped ? groupTimes : pollTimes(random, seconds, (tag % 37) * 5);
-    const signal = classOf(tag, tags);
-    const { next, ...hint } = signalOf(signal, random);
-    const numbers = Float64Array.from(polls, (_time, second) => next(START_MS + second * PERIOD_MS));
-    let bad = 0;
-    const status = Uint32Array.from(polls, () => {
-      if (bad > 0) bad--;
-      else if (random.unit() < BAD_BURST_SHARE) bad = 1 + random.below(40);
-      return bad > 0 ? BAD : 0;
-    });
-    const happened = (_value: number, second: number): boolean => !Number.isNaN(polls[second]);
-    return { signal, timesMs: polls.filter(happened), numbers: numbers.filter(happened), status: status.filter(happened), ...hint };
+export function referenceSeries({ seconds = 3600, ...plant }: ReferenceOptions = {}): ReferenceSeries[] {
+  const reference = new ReferencePlant(plant);
+  const { tags, timesMs, numbers, status } = reference.next(seconds);
+  return reference.tags.map((config, tag) => {
+    const polls = Array.from({ length: seconds }, (_, second) => second * tags + tag).filter((at) => !Number.isNaN(timesMs[at]));
+    const pick = (column: Float64Array | Uint32Array) => (at: number) => column[at] as number;
+    return {
+      ...config,
+      timesMs: Float64Array.from(polls, pick(timesMs)),
+      numbers: Float64Array.from(polls, pick(numbers)),
+      status: Uint32Array.from(polls, pick(status)),
+    };
   });
 }

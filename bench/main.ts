@@ -1,0 +1,22 @@
+/** Runs one benchmark in the bundle that `run.ts` makes. */
+import { type Benchmark, printMachine, printResult } from './result.ts';
+
+const BENCHMARKS: Readonly<Record<string, () => Promise<{ readonly benchmark: Benchmark }>>> = {
+  B7: () => import('./stored-bytes.ts'),
+  B8: () => import('./store-cost.ts'),
+  B17: () => import('./history-queries.ts'),
+  B19: () => import('./device-writes.ts'),
+  'store-e2e': () => import('./store-throughput.ts'),
+  guard: () => import('./cost-guard.ts'),
+};
+
+const [id = '', ...args] = process.argv.slice(2);
+const load = BENCHMARKS[id];
+if (!load) {
+  console.error(`npm run bench -- ${Object.keys(BENCHMARKS).join('|')} [--json]`);
+  process.exitCode = 1;
+} else {
+  const { benchmark } = await load();
+  printMachine(id, benchmark.title);
+  printResult(id, await benchmark.run(args.filter((arg) => arg !== '--json')), args.includes('--json'));
+}
