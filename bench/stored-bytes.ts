@@ -57,8 +57,7 @@ export const benchmark: Benchmark = {
       }
       const sealedSamples = Math.min(feed.samples, DAY_SECONDS * Number(tags)) * (1 - STRETCH_SECONDS / DAY_SECONDS);
       const { samples } = feed;
-      await feed.feed(plant.next(STRETCH_SECONDS), START_MS + end * 1000); // after a quarter of an hour the day is closed
-      clock.nowMs = START_MS + (end + STRETCH_SECONDS + 10) * 1000;
+      await feed.feed(plant.next(2 * STRETCH_SECONDS), START_MS + end * 1000); // after a quarter of an hour the day is closed
       await feed.settle();
       await engine.close();
       const sizes = sizesOf(dir);

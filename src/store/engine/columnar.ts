@@ -28,6 +28,7 @@ import { Catalogue } from './catalogue.ts';
 import { Changes } from './changes.ts';
 import { DayFiles } from './day-files.ts';
 import { windowOf } from './grid.ts';
+import { Intake } from './intake.ts';
 import { LatestSamples } from './latest.ts';
 import { Maintenance } from './maintenance.ts';
 import { OpenWindows } from './open-windows.ts';
@@ -73,11 +74,9 @@ export class ColumnarEngine implements Engine {
   readonly #siblings = new Siblings();
   readonly #open = new OpenWindows();
   readonly #latest = new LatestSamples();
+  readonly #intake = new Intake(this.#open, this.#latest, this.#siblings);
   #next = 0 as Sequence;
-  /** Number of the last sample that belongs to a tag of several series. */
-  #arrival = 0;
   #state: Opened | undefined;
-  #newestMs = Number.NEGATIVE_INFINITY;
   #retention: RetentionPolicy = {};
 
   constructor(options: ColumnarOptions) {
@@ -113,7 +112,7 @@ export class ColumnarEngine implements Engine {
     const { lost } = replay(this.#replayer(maintenance), progress.kept);
     for (const range of lost) report(`the log in ${range.segment}: samples are lost`, range);
     this.#next = Math.max(progress.next, wal.next) as Sequence;
-    this.#newestMs = this.#latest.newestMs();
+    this.#intake.newestMs = this.#latest.newestMs();
     const query = new Query(layout, new DayRollups(catalogue, report), definition);
     const changes = new Changes(layout, wal, () => maintenance.progress);
     this.#state = { catalogue, wal, query, changes, maintenance };
@@ -129,14 +128,7 @@ export class ColumnarEngine implements Engine {
     if (maintenance.unsealedRows > MAX_UNSEALED_ROWS) throw maintenance.refusal();
     if (this.#next === 0 && start > 0) maintenance.startAt(start);
     const end = wal.append(ring, start, to);
-    const visitor = sampleVisitor(
-      (series, timeMs, number, wide, status) => this.#take(series, timeMs, number, wide, status, start),
-      (series, def) => {
-        this.#define(series, def);
-        maintenance.defined(series);
-      },
-    );
-    ring.visit(start, end, visitor);
+    this.#take(ring, start, end, maintenance);
     this.#next = end;
     return end;
   }
@@ -187,7 +179,7 @@ export class ColumnarEngine implements Engine {
   }
 
   async expire(): Promise<boolean> {
-    return this.#opened().maintenance.step(this.#retention, this.#newestMs);
+    return this.#opened().maintenance.step(this.#retention, this.#intake.newestMs);
   }
 
   async close(): Promise<void> {
@@ -208,20 +200,31 @@ export class ColumnarEngine implements Engine {
   }
 
   #edge(): UnixMs | null {
-    return Number.isFinite(this.#newestMs) ? (this.#newestMs as UnixMs) : null;
+    return Number.isFinite(this.#intake.newestMs) ? (this.#intake.newestMs as UnixMs) : null;
   }
 
   #define(series: SeriesId, def: SeriesDef): void {
+    this.#intake.settle(); // whether a series is alone in its tag may change
     this.#definitions.set(series, def);
     this.#siblings.define(series, def);
   }
 
-  /** Takes a sample into memory. `batch` is the first sequence of the write or the frame that it belongs to. */
-  #take(series: SeriesId, timeMs: number, number: number, wide: string | bigint | undefined, status: number, batch: Sequence): void {
-    const arrival = this.#siblings.isShared(series) ? ++this.#arrival : 0;
-    this.#open.headFor(series, timeMs, batch).push(timeMs, number, wide, status, arrival);
-    this.#latest.put(series, timeMs, number, wide, status);
-    if (timeMs > this.#newestMs) this.#newestMs = timeMs;
+  /** Takes a write's records into memory. */
+  #take(ring: Ring, start: Sequence, end: Sequence, maintenance: Maintenance): void {
+    const intake = this.#intake;
+    const visitor = sampleVisitor(
+      (series, timeMs, number, wide, status) => intake.take(series, timeMs, number, wide, status, start),
+      (series, def) => {
+        this.#define(series, def);
+        maintenance.defined(series);
+      },
+    );
+    const { memory } = ring;
+    let at = start;
+    while (at < end) {
+      at = intake.numbers(memory, at, end, start) as Sequence;
+      if (at < end) at = ring.visit(at, (at + 1) as Sequence, visitor);
+    }
   }
 
   /** Takes the log's records into memory, but what is sealed already only as the newest of its series. */
@@ -233,8 +236,11 @@ export class ColumnarEngine implements Engine {
     const visitor = sampleVisitor(
       (series, timeMs, number, wide, status) => {
         if (end <= gone.sequence && timeMs < gone.beforeMs) return;
-        if (end > sealedTo(layout, windowOf(timeMs))) this.#take(series, timeMs, number, wide, status, first);
-        else this.#latest.put(series, timeMs, number, wide, status);
+        if (end > sealedTo(layout, windowOf(timeMs))) this.#intake.take(series, timeMs, number, wide, status, first);
+        else {
+          this.#intake.settle(); // at equal time the later one counts
+          this.#latest.put(series, timeMs, number, wide, status);
+        }
       },
       (series, def) => {
         this.#define(series, def);

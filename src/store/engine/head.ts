@@ -1,11 +1,14 @@
 /** The samples of one series in one window that are not sealed yet, in order of arrival. */
 import type { Run } from './run.ts';
+import type { SampleColumns } from './sample-columns.ts';
 
-const FIRST_CAPACITY = 16;
+const MIN_CAPACITY = 16;
+/** The windows of a series differ by a few samples; a head that must grow takes twice the memory. */
+const MARGIN = 1 / 64;
 
 export class Head {
-  #timeMs = new Float64Array(FIRST_CAPACITY);
-  #numbers = new Float64Array(FIRST_CAPACITY);
+  #timeMs: Float64Array;
+  #numbers: Float64Array;
   #status: Uint32Array | undefined;
   #wide: (string | bigint | undefined)[] | undefined;
   #order: Float64Array | undefined;
@@ -15,10 +18,48 @@ export class Head {
   /** The last sorted copy, until the next sample. */
   #copy: Run | undefined;
 
+  /** `usual`: about how many samples there will be; 0 for unknown. */
+  constructor(usual: number) {
+    const capacity = Math.max(MIN_CAPACITY, Math.ceil(usual * (1 + MARGIN)));
+    this.#timeMs = new Float64Array(capacity);
+    this.#numbers = new Float64Array(capacity);
+  }
+
+  /** Samples, a time that came twice counts twice. */
+  get count(): number {
+    return this.#count;
+  }
+
+  /** Takes columns[from…to). Their order of arrival is kept for a series that shares its tag. */
+  append(columns: SampleColumns, from: number, to: number, isShared: boolean): void {
+    const start = this.#count;
+    this.#reserve(start + to - from);
+    this.#copy = undefined;
+    const [timeMs, numbers] = [this.#timeMs, this.#numbers];
+    let lastMs = start > 0 ? (timeMs[start - 1] as number) : Number.NEGATIVE_INFINITY;
+    let isSorted = this.#isSorted;
+    let anyStatus = 0;
+    for (let index = from, at = start; index < to; index++, at++) {
+      const time = columns.timeMs[index] as number;
+      if (time <= lastMs) isSorted = false;
+      lastMs = time;
+      timeMs[at] = time;
+      numbers[at] = columns.numbers[index] as number;
+      anyStatus |= columns.status[index] as number;
+    }
+    this.#isSorted = isSorted;
+    if (anyStatus !== 0) this.#status ??= new Uint32Array(timeMs.length);
+    if (isShared) this.#order ??= new Float64Array(timeMs.length); // earlier ones came before any sibling was known
+    this.#status?.set(columns.status.subarray(from, to), start);
+    if (isShared) this.#order?.set(columns.arrival.subarray(from, to), start);
+    for (let more = to - from; this.#wide && more > 0; more--) this.#wide.push(undefined);
+    this.#count = start + to - from;
+  }
+
   /** `arrival` is 0 for a series that is alone in its tag, else it rises with every sample of the engine. */
   push(timeMs: number, number: number, wide: string | bigint | undefined, status: number, arrival: number): void {
     const at = this.#count;
-    if (at === this.#timeMs.length) this.#grow();
+    this.#reserve(at + 1);
     if (at > 0 && timeMs <= (this.#timeMs[at - 1] as number)) this.#isSorted = false;
     this.#copy = undefined;
     this.#timeMs[at] = timeMs;
@@ -66,8 +107,9 @@ export class Head {
     };
   }
 
-  #grow(): void {
-    const capacity = this.#timeMs.length * 2;
+  #reserve(count: number): void {
+    if (count <= this.#timeMs.length) return;
+    const capacity = Math.max(count, this.#timeMs.length * 2);
     const grown = (column: Float64Array) => {
       const larger = new Float64Array(capacity);
       larger.set(column);

@@ -1,9 +1,12 @@
 /** The newest sample of every series and the newest usable one, in memory; answers `latest` without a look at the disk. */
+
+import type { StatusCode } from '../../core/status.ts';
 import { isBad } from '../../core/status.ts';
 import type { SeriesDef, SeriesId } from '../../core/tag.ts';
 import { ColumnsBuilder } from '../columns.ts';
 import type { Columns } from '../telemetry.ts';
 import type { LatestRow } from './latest-table.ts';
+import type { SampleColumns } from './sample-columns.ts';
 
 export interface Sample {
   timeMs: number;
@@ -24,6 +27,8 @@ export function isUsable({ status, wide, number }: Sample): boolean {
 }
 
 export class LatestSamples {
+  /** Called before the samples are looked at. */
+  onRead: () => void = () => {};
   readonly #bySeries: (Pair | undefined)[] = [];
   /** Changed since they were last saved. */
   readonly #changed = new Set<SeriesId>();
@@ -48,8 +53,28 @@ export class LatestSamples {
     }
   }
 
+  /** The same as `put` for each of columns[from…to). */
+  append(series: SeriesId, columns: SampleColumns, from: number, to: number): void {
+    const { timeMs, numbers, status } = columns;
+    let lastMs = this.#bySeries[series]?.newest.timeMs ?? Number.NEGATIVE_INFINITY;
+    let index = from;
+    while (index < to && (timeMs[index] as number) > lastMs) lastMs = timeMs[index++] as number;
+    if (index < to) {
+      for (index = from; index < to; index++) {
+        this.put(series, timeMs[index] as number, numbers[index] as number, undefined, status[index] as number);
+      }
+      return;
+    }
+    // Each is newer than all before: only the last counts, and before it the last usable one.
+    let usable = to - 1;
+    while (usable > from && (isBad(status[usable] as StatusCode) || Number.isNaN(numbers[usable]))) usable--;
+    this.put(series, timeMs[usable] as number, numbers[usable] as number, undefined, status[usable] as number);
+    if (usable < to - 1) this.put(series, timeMs[to - 1] as number, numbers[to - 1] as number, undefined, status[to - 1] as number);
+  }
+
   /** `find` looks up the newest usable sample of a series where memory does not know it. */
   columns(series: readonly SeriesId[], which: 'newest' | 'usable', find: (series: SeriesId) => Sample | undefined): Columns {
+    this.onRead();
     const columns = new ColumnsBuilder();
     for (const id of series) {
       const pair = this.#bySeries[id];
@@ -66,6 +91,7 @@ export class LatestSamples {
 
   /** Time of the newest sample of all; −Infinity when there is none. */
   newestMs(): number {
+    this.onRead();
     return this.#bySeries.reduce((newest, pair) => Math.max(newest, pair?.newest.timeMs ?? newest), Number.NEGATIVE_INFINITY);
   }
 
@@ -80,6 +106,7 @@ export class LatestSamples {
 
   /** Forgets what is older. */
   dropBefore(timeMs: number): void {
+    this.onRead();
     for (const [id, pair] of this.#bySeries.entries()) {
       if (!pair || (pair.usable ?? pair.newest).timeMs >= timeMs) continue;
       pair.usable = undefined;
@@ -91,6 +118,7 @@ export class LatestSamples {
 
   /** What has changed since the last call that was followed by `saved`. */
   unsaved(): readonly LatestRow[] {
+    this.onRead();
     return [...this.#changed].map((series) => toRow(series, this.#bySeries[series] as Pair));
   }
 
