@@ -1,14 +1,15 @@
 /** Builds Columns row by row where the number of rows is not known before. */
 import type { SeriesId } from '../core/tag.ts';
+import { GrowingColumn } from './growing-column.ts';
 import type { AggregateColumns, Columns } from './telemetry.ts';
 
 export class ColumnsBuilder {
-  readonly #series: number[] = [];
-  readonly #timeMs: number[] = [];
-  readonly #numbers: number[] = [];
-  readonly #status: number[] = [];
-  readonly #wide: (string | bigint | undefined)[] = [];
-  #anyWide = false;
+  readonly #series = new GrowingColumn();
+  readonly #timeMs = new GrowingColumn();
+  readonly #numbers = new GrowingColumn();
+  readonly #status = new GrowingColumn();
+  /** From the first text or 64-bit integer on as long as the others. */
+  #wide: (string | bigint | undefined)[] | undefined;
 
   get rows(): number {
     return this.#series.length;
@@ -16,23 +17,26 @@ export class ColumnsBuilder {
 
   /** `value` null or NaN: no value. */
   add(series: SeriesId, timeMs: number, value: number | string | bigint | null, status: number): void {
-    const wide = typeof value === 'string' || typeof value === 'bigint';
+    if (typeof value === 'string' || typeof value === 'bigint') {
+      this.#wide ??= new Array<string | bigint | undefined>(this.rows).fill(undefined);
+      this.#wide.push(value);
+    } else {
+      this.#wide?.push(undefined);
+    }
     this.#series.push(series);
     this.#timeMs.push(timeMs);
     this.#numbers.push(typeof value === 'number' ? value : Number.NaN);
     this.#status.push(status);
-    this.#wide.push(wide ? value : undefined);
-    if (wide) this.#anyWide = true;
   }
 
   build(): Columns {
     return {
       rows: this.rows,
-      series: Uint32Array.from(this.#series),
-      timeMs: Float64Array.from(this.#timeMs),
-      numbers: Float64Array.from(this.#numbers),
-      status: Uint32Array.from(this.#status),
-      ...(this.#anyWide ? { wide: this.#wide } : {}),
+      series: new Uint32Array(this.#series.written()),
+      timeMs: this.#timeMs.written().slice(),
+      numbers: this.#numbers.written().slice(),
+      status: new Uint32Array(this.#status.written()),
+      ...(this.#wide ? { wide: this.#wide } : {}),
     };
   }
 }

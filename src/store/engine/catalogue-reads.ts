@@ -35,6 +35,7 @@ export class CatalogueReads {
   readonly #getChunk;
   readonly #getTimes;
   readonly #getDayRollup;
+  readonly #getWindowRollup;
   readonly #partsBetween;
   readonly #daysBetween;
 
@@ -44,6 +45,7 @@ export class CatalogueReads {
     this.#getChunk = database.prepare('SELECT times, data, ties FROM chunk WHERE window = ? AND part = ? AND series = ?');
     this.#getTimes = database.prepare('SELECT data FROM times WHERE id = ?').pluck();
     this.#getDayRollup = database.prepare('SELECT data FROM day_rollup WHERE day = ? AND series = ?').pluck();
+    this.#getWindowRollup = database.prepare('SELECT data FROM window_rollup WHERE window = ? AND part = ? AND bundle = ?').pluck();
     this.#partsBetween = database.prepare(`SELECT ${PART_COLUMNS} FROM part WHERE window >= ? AND window < ? ORDER BY window, part`);
     this.#daysBetween = database.prepare(`SELECT ${DAY_COLUMNS} FROM day WHERE day >= ? AND day < ? ORDER BY day`);
   }
@@ -58,6 +60,11 @@ export class CatalogueReads {
 
   dayRollup(day: number, series: SeriesId): Uint8Array | undefined {
     return this.#getDayRollup.get(day, series) as Uint8Array | undefined;
+  }
+
+  /** Rollups of a bundle of series in a part; undefined where there are none. */
+  windowRollup({ window, part }: PartNumber, bundle: number): Uint8Array | undefined {
+    return this.#getWindowRollup.get(window, part, bundle) as Uint8Array | undefined;
   }
 
   /** Parts of windows [first, end), by window and part. */

@@ -10,6 +10,7 @@ import { LatestTable } from './latest-table.ts';
 const CACHE_KIB = 4_096;
 /** A step of sweeping: about 5 ms. */
 const SWEEP_CHUNKS = 500;
+const SWEEP_ROLLUPS = 200;
 
 const MIGRATIONS: Migrations = [
   `CREATE TABLE series (id INTEGER PRIMARY KEY, def TEXT NOT NULL) STRICT;
@@ -36,6 +37,10 @@ const MIGRATIONS: Migrations = [
      one INTEGER PRIMARY KEY CHECK (one = 1), next INTEGER NOT NULL, kept INTEGER NOT NULL, gone_ms INTEGER, gone_seq INTEGER NOT NULL
    ) STRICT;
    INSERT INTO progress VALUES (1, 0, 0, NULL, 0);`,
+  `CREATE TABLE window_rollup (
+     id INTEGER PRIMARY KEY, window INTEGER NOT NULL, part INTEGER NOT NULL, bundle INTEGER NOT NULL, data BLOB NOT NULL
+   ) STRICT;
+   CREATE UNIQUE INDEX window_rollup_place ON window_rollup (window, part, bundle);`,
 ];
 
 /** How far the engine has come. */
@@ -53,6 +58,7 @@ export class Catalogue extends CatalogueReads {
   readonly #insertChunk;
   readonly #insertTimes;
   readonly #putDayRollup;
+  readonly #insertWindowRollup;
   #nextTimes: number;
 
   constructor(file: string) {
@@ -65,6 +71,7 @@ export class Catalogue extends CatalogueReads {
     this.#insertChunk = database.prepare('INSERT INTO chunk (window, part, series, times, data, ties) VALUES (?, ?, ?, ?, ?, ?)');
     this.#insertTimes = database.prepare('INSERT INTO times VALUES (?, ?)');
     this.#putDayRollup = database.prepare('INSERT OR REPLACE INTO day_rollup VALUES (?, ?, ?)');
+    this.#insertWindowRollup = database.prepare('INSERT INTO window_rollup (window, part, bundle, data) VALUES (?, ?, ?, ?)');
     this.#nextTimes = Number(database.prepare('SELECT coalesce(max(id), 0) + 1 FROM times').pluck().get());
   }
 
@@ -131,8 +138,26 @@ export class Catalogue extends CatalogueReads {
     return Number(this.database.prepare(`SELECT coalesce(max(part), -1) + 1 FROM (${used})`).pluck().get({ window }));
   }
 
-  /** Removes some chunks of windows [first, end) that no part counts, with their times; true when there may be more. */
+  /** Removes some chunks of windows [first, end) that no part counts, with their times, then the rollups; true when there may be more. */
   sweep(firstWindow: number, endWindow: number): boolean {
+    return this.#sweepChunks(firstWindow, endWindow) || this.#sweepRollups(firstWindow, endWindow);
+  }
+
+  #sweepRollups(firstWindow: number, endWindow: number): boolean {
+    let removed = 0;
+    this.commit('sweeping rollups', () => {
+      removed = this.database
+        .prepare(
+          `DELETE FROM window_rollup WHERE id IN (
+             SELECT id FROM window_rollup LEFT JOIN part USING (window, part)
+             WHERE window >= ? AND window < ? AND part.rows IS NULL LIMIT ${SWEEP_ROLLUPS})`,
+        )
+        .run(firstWindow, endWindow).changes;
+    });
+    return removed === SWEEP_ROLLUPS;
+  }
+
+  #sweepChunks(firstWindow: number, endWindow: number): boolean {
     const ids = this.database
       .prepare(
         `SELECT id FROM chunk LEFT JOIN part USING (window, part)
@@ -151,11 +176,15 @@ export class Catalogue extends CatalogueReads {
       const rest = 'SELECT value FROM json_each(?) WHERE value NOT IN (SELECT times FROM chunk WHERE window >= ? AND window < ?)';
       this.database.prepare(`DELETE FROM times WHERE id IN (${rest})`).run(JSON.stringify(times), firstWindow, endWindow);
     });
-    return ids.length === SWEEP_CHUNKS;
+    return true;
   }
 
   putDayRollup(day: number, series: SeriesId, data: Uint8Array): void {
     this.#putDayRollup.run(day, series, data);
+  }
+
+  putWindowRollup({ window, part }: PartNumber, bundle: number, data: Uint8Array): void {
+    this.#insertWindowRollup.run(window, part, bundle, data);
   }
 
   putDay({ day, generation, firstSequence, lastSequence, rows, oldestMs, bytes }: Day): void {

@@ -35,7 +35,7 @@ import { OpenWindows } from './open-windows.ts';
 import { PartIndex } from './part-index.ts';
 import { Query } from './query.ts';
 import { sealedTo } from './reader.ts';
-import { DayRollups } from './rollup.ts';
+import { Rollups } from './rollups.ts';
 import { sampleVisitor } from './sample-visitor.ts';
 import { Siblings } from './siblings.ts';
 import { copyUnsealed, type UnsealedSamples } from './unsealed.ts';
@@ -113,7 +113,7 @@ export class ColumnarEngine implements Engine {
     for (const range of lost) report(`the log in ${range.segment}: samples are lost`, range);
     this.#next = Math.max(progress.next, wal.next) as Sequence;
     this.#intake.newestMs = this.#latest.newestMs();
-    const query = new Query(layout, new DayRollups(catalogue, report), definition);
+    const query = new Query(layout, new Rollups(catalogue, report), definition);
     const changes = new Changes(layout, wal, () => maintenance.progress);
     this.#state = { catalogue, wal, query, changes, maintenance };
     const catalogued = [...this.#definitions].map(([id, def]) => ({ id, def }));

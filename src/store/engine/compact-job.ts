@@ -6,8 +6,8 @@ import type { Day } from './catalogue-reads.ts';
 import { DayFileWriter } from './day-file.ts';
 import { BLOCKS_PER_DAY, DAY_BLOCK_MS, DAY_MS, WINDOW_MS, WINDOWS_PER_DAY } from './grid.ts';
 import { type Layout, runOf, type Slab } from './reader.ts';
-import { encodeRollup, rollUp } from './rollup.ts';
-import { mergeRuns, type Run } from './run.ts';
+import { RollupBuilder } from './rollup.ts';
+import type { Run } from './run.ts';
 import { hashTimes, sameTimes } from './seal-job.ts';
 import type { Siblings } from './siblings.ts';
 import { tiePositions } from './ties.ts';
@@ -33,6 +33,7 @@ export class CompactJob {
   readonly #left: SeriesId[];
   readonly #rollups: { readonly series: SeriesId; readonly data: Uint8Array }[] = [];
   readonly #times = new Map<number, SharedTimes[]>();
+  readonly #rollup = new RollupBuilder();
   #rows = 0;
   #oldestMs = Number.POSITIVE_INFINITY;
 
@@ -103,7 +104,7 @@ export class CompactJob {
   }
 
   #write(series: SeriesId): void {
-    const runs: Run[] = [];
+    this.#rollup.clear();
     for (let block = 0; block < BLOCKS_PER_DAY; block++) {
       const fromMs = this.day * DAY_MS + block * DAY_BLOCK_MS;
       const toMs = fromMs + DAY_BLOCK_MS;
@@ -113,7 +114,7 @@ export class CompactJob {
       const siblings = this.#siblings.of(series);
       const run = runOf(this.#layout, slab, series, siblings.length > 0);
       if (run.count === 0) continue;
-      runs.push(run);
+      this.#rollup.add(run, this.day * DAY_MS, 0);
       const others = siblings.map((other) => ({ series: other, run: runOf(this.#layout, slab, other, true) }));
       this.#writer.putBlock(series, block, {
         times: this.#timesRow(run),
@@ -123,7 +124,7 @@ export class CompactJob {
       this.#rows += run.count;
       this.#oldestMs = Math.min(this.#oldestMs, run.timeMs[0] as number);
     }
-    this.#rollups.push({ series, data: encodeRollup(rollUp(mergeRuns(runs), this.day)) });
+    this.#rollups.push({ series, data: this.#rollup.encode() });
   }
 
   #timesRow(run: Run): number {

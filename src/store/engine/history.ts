@@ -14,7 +14,7 @@ import { DayFiles } from './day-files.ts';
 import { dayOf, windowOf } from './grid.ts';
 import { PartIndex } from './part-index.ts';
 import { Query } from './query.ts';
-import { DayRollups } from './rollup.ts';
+import { Rollups } from './rollups.ts';
 import { type UnsealedSamples, unsealedLayout } from './unsealed.ts';
 
 const CACHE_KIB = 4_096;
@@ -39,7 +39,7 @@ export class History {
   readonly #reads: CatalogueReads;
   readonly #blobs: Blobs;
   readonly #days: DayFiles;
-  readonly #rollups: DayRollups;
+  readonly #rollups: Rollups;
   #definitions: UnsealedSamples['definitions'] = new Map();
   #damage: Damage[] = [];
 
@@ -51,7 +51,7 @@ export class History {
     const hear = (what: string, error: unknown) => this.#damage.push([what, error]);
     this.#blobs = new Blobs((series) => this.#definitions.get(series), hear);
     this.#days = new DayFiles(dir, [], this.#blobs, hear);
-    this.#rollups = new DayRollups(this.#reads, hear);
+    this.#rollups = new Rollups(this.#reads, hear);
   }
 
   /**

@@ -14,9 +14,42 @@ interface Cursor extends RankedRun {
   timeMs: number;
 }
 
+/** Up to so many runs a look at all of them is cheaper than a heap: those polled together have the same times. */
+const MAX_SCANNED = 64;
+
 /** Calls `visit` for each row until it says false; returns false when it did. */
 export function visitMerged(runs: readonly RankedRun[], visit: (row: RankedRun, index: number) => boolean): boolean {
-  const heap = new CursorHeap(runs.filter(({ run }) => run.count > 0));
+  const filled = runs.filter(({ run }) => run.count > 0);
+  const isSimple = filled.every(({ rank }, index) => index === 0 || rank > (filled[index - 1]?.rank ?? rank));
+  return isSimple && filled.length <= MAX_SCANNED ? visitScanned(filled, visit) : visitHeaped(filled, visit);
+}
+
+/** One series a tag, in the order of ranks: each pass takes all rows of the earliest time and finds the next. */
+function visitScanned(runs: readonly RankedRun[], visit: (row: RankedRun, index: number) => boolean): boolean {
+  const next = new Uint32Array(runs.length);
+  const nextMs = Float64Array.from(runs, ({ run }) => run.timeMs[0] as number);
+  let earliestMs = nextMs.reduce((least, timeMs) => Math.min(least, timeMs), Number.POSITIVE_INFINITY);
+  while (earliestMs < Number.POSITIVE_INFINITY) {
+    let followingMs = Number.POSITIVE_INFINITY;
+    for (let which = 0; which < runs.length; which++) {
+      let timeMs = nextMs[which] as number;
+      if (timeMs === earliestMs) {
+        const row = runs[which] as RankedRun;
+        const at = next[which] as number;
+        if (!visit(row, at)) return false;
+        next[which] = at + 1;
+        timeMs = at + 1 < row.run.count ? (row.run.timeMs[at + 1] as number) : Number.POSITIVE_INFINITY;
+        nextMs[which] = timeMs;
+      }
+      if (timeMs < followingMs) followingMs = timeMs;
+    }
+    earliestMs = followingMs;
+  }
+  return true;
+}
+
+function visitHeaped(runs: readonly RankedRun[], visit: (row: RankedRun, index: number) => boolean): boolean {
+  const heap = new CursorHeap(runs);
   let lastMs = Number.NaN;
   let lastRank = -1;
   for (let top = heap.top; top; top = heap.top) {

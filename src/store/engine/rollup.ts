@@ -1,98 +1,140 @@
-/** Rollups of a day: buckets of five minutes a series, kept for years; longer steps in any time zone are composed from them. */
-import type { SeriesId } from '../../core/tag.ts';
-import { Accumulator, type FoldCell } from '../fold.ts';
-import type { CatalogueReads } from './catalogue-reads.ts';
+/**
+ * Rollups: what was folded before, in cells of five minutes, so that longer steps in any time zone are composed without a look at the
+ * samples. Drawn in docs/formats/rollup.md.
+ */
+import { Accumulator, type CellColumns } from '../fold.ts';
+import type { Aggregation } from '../telemetry.ts';
 import { Block, encodeBlock } from './codec/block.ts';
 import { ByteReader, ByteWriter } from './codec/bytes.ts';
 import { CorruptBlockError } from './codec/corrupt-block-error.ts';
-import { DAY_MS, ROLLUP_MS } from './grid.ts';
-import type { Run } from './run.ts';
-
-/** A bucket of a day, counted from its midnight (UTC). */
-export interface RollupCell extends FoldCell {
-  readonly bucket: number;
-}
+import { ROLLUP_MS } from './grid.ts';
+import { lowerBound, type Run } from './run.ts';
 
 /** In the order in which they are written. */
-const COLUMNS = ['bucket', 'count', 'uncertain', 'numbers', 'min', 'max', 'sum', 'first', 'last'] as const;
+const COLUMNS = ['key', 'count', 'uncertain', 'numbers', 'min', 'max', 'sum', 'first', 'last'] as const;
+type ColumnName = (typeof COLUMNS)[number];
 const BAD = 0x8000_0000;
 const UNCERTAIN = 0x4000_0000;
+/** Cells of a day of one series. */
+const FIRST_CAPACITY = 288;
 
-export class DayRollups {
-  readonly #catalogue: CatalogueReads;
-  readonly #report: (what: string, error: unknown) => void;
+/** Cells in columns; `key` says which cell it is and rises. */
+export interface RollupColumns extends CellColumns {
+  readonly rows: number;
+  readonly key: Float64Array;
+}
 
-  constructor(catalogue: CatalogueReads, report: (what: string, error: unknown) => void) {
-    this.#catalogue = catalogue;
-    this.#report = report;
+/** What an aggregation takes, besides the counts. */
+const TAKES: Readonly<Record<Aggregation, ColumnName | null>> = {
+  avg: 'sum',
+  sum: 'sum',
+  min: 'min',
+  max: 'max',
+  first: 'first',
+  last: 'last',
+  count: null,
+};
+
+function newColumns(capacity: number): Record<ColumnName, Float64Array> {
+  const columns: Partial<Record<ColumnName, Float64Array>> = {};
+  for (const name of COLUMNS) columns[name] = new Float64Array(capacity);
+  return columns as Record<ColumnName, Float64Array>;
+}
+
+/** Folds runs into cells, to be encoded together. */
+export class RollupBuilder {
+  #columns = newColumns(FIRST_CAPACITY);
+  #rows = 0;
+  readonly #fold = new Accumulator();
+
+  clear(): void {
+    this.#rows = 0;
   }
 
-  /** Undefined where there is none, or it is damaged (which is reported): then the samples themselves must be asked. */
-  get(day: number, series: SeriesId): readonly RollupCell[] | undefined {
-    const blob = this.#catalogue.dayRollup(day, series);
-    if (!blob) return undefined;
-    try {
-      return decodeRollup(blob);
-    } catch (error) {
-      if (!(error instanceof CorruptBlockError)) throw error;
-      this.#report(`the rollup of series ${series} on day ${day}`, error);
-      return undefined;
+  /**
+   * Folds the good and uncertain samples of a run; bad ones are left out, and so is a cell that has none. The cell that begins at
+   * `originMs` has the key `firstKey`. Keys rise from run to run.
+   */
+  add(run: Run, originMs: number, firstKey: number): void {
+    const { timeMs, count } = run;
+    for (let from = 0; from < count; ) {
+      const cell = Math.floor(((timeMs[from] as number) - originMs) / ROLLUP_MS);
+      const endMs = originMs + (cell + 1) * ROLLUP_MS;
+      const to = (timeMs[count - 1] as number) < endMs ? count : lowerBound(timeMs, count, endMs);
+      this.#fold.reset();
+      foldSamples(this.#fold, run, from, to);
+      if (this.#fold.count > 0) this.#push(firstKey + cell);
+      from = to;
     }
   }
-}
 
-/** Good and uncertain samples of a day by bucket; bad ones are left out. */
-export function rollUp(run: Run, day: number): RollupCell[] {
-  const cells: RollupCell[] = [];
-  let bucket = -1;
-  let fold = new Accumulator();
-  const finish = () => {
-    if (fold.count > 0) cells.push({ bucket, ...fold.cell() });
-  };
-  for (let index = 0; index < run.count; index++) {
-    const status = run.status?.[index] ?? 0;
-    if (status >= BAD) continue;
-    const at = Math.floor(((run.timeMs[index] as number) - day * DAY_MS) / ROLLUP_MS);
-    if (at !== bucket) {
-      finish();
-      bucket = at;
-      fold = new Accumulator();
+  /** One block a column, each behind its length; empty for no cells. */
+  encode(): Uint8Array {
+    const rows = this.#rows;
+    const writer = new ByteWriter();
+    if (rows === 0) return writer.written();
+    const status = new Uint32Array(rows);
+    for (const name of COLUMNS) {
+      const block = encodeBlock({ valueType: 'f64', status, numbers: this.#columns[name].subarray(0, rows) });
+      writer.varint(block.length);
+      writer.append(block);
     }
-    const wide = run.wide?.[index];
-    fold.add(typeof wide === 'bigint' ? Number(wide) : (run.numbers[index] as number), status >= UNCERTAIN);
+    return writer.written().slice();
   }
-  finish();
-  return cells;
+
+  #push(key: number): void {
+    if (this.#rows === this.#columns.key.length) {
+      const larger = newColumns(this.#rows * 2);
+      for (const name of COLUMNS) larger[name].set(this.#columns[name]);
+      this.#columns = larger;
+    }
+    this.#columns.key[this.#rows] = key;
+    this.#fold.writeCell(this.#columns, this.#rows);
+    this.#rows++;
+  }
 }
 
-/** One block a column, each behind its length; empty for no cells. */
-export function encodeRollup(cells: readonly RollupCell[]): Uint8Array {
-  const writer = new ByteWriter();
-  if (cells.length === 0) return writer.written();
-  const status = new Uint32Array(cells.length);
-  for (const name of COLUMNS) {
-    const numbers = Float64Array.from(cells, (cell) => cell[name]);
-    const block = encodeBlock({ valueType: 'f64', status, numbers });
-    writer.varint(block.length);
-    writer.append(block);
+/** Adds samples [from, to) of a run to a bucket, without the bad ones. */
+export function foldSamples(fold: Accumulator, run: Run, from: number, to: number): void {
+  const { status, wide, numbers } = run;
+  if (!status && !wide) {
+    fold.addAll(numbers, from, to);
+    return;
   }
-  return writer.written().slice();
+  for (let index = from; index < to; index++) {
+    const code = status?.[index] ?? 0;
+    if (code >= BAD) continue;
+    const value = wide?.[index];
+    fold.add(typeof value === 'bigint' ? Number(value) : (numbers[index] as number), code >= UNCERTAIN);
+  }
 }
 
-/** Throws CorruptBlockError. */
-export function decodeRollup(blob: Uint8Array): RollupCell[] {
-  if (blob.length === 0) return [];
+/** What an aggregation says of a single cell. */
+export function cellValue(columns: RollupColumns, row: number, aggregation: Aggregation): number {
+  const takes = TAKES[aggregation];
+  if (takes === null) return columns.count[row] as number;
+  const numbers = columns.numbers[row] as number;
+  if (numbers === 0) return Number.NaN;
+  const value = columns[takes][row] as number;
+  return aggregation === 'avg' ? value / numbers : value;
+}
+
+/** The cells of a blob as far as an aggregation needs them; the other columns hold anything. Throws CorruptBlockError. */
+export function decodeRollup(blob: Uint8Array, aggregation: Aggregation): RollupColumns {
+  if (blob.length === 0) return { rows: 0, ...newColumns(0) };
   const reader = new ByteReader(blob);
-  const columns = COLUMNS.map(() => {
-    const block = new Block(reader.take(reader.varint()));
-    const numbers = new Float64Array(block.count);
-    block.numbersInto(numbers);
-    return numbers;
-  });
-  const count = columns[0]?.length ?? 0;
-  if (columns.some((column) => column.length !== count)) throw new CorruptBlockError('columns of a rollup differ in length');
-  return Array.from({ length: count }, (_, row) => {
-    const cell = COLUMNS.map((name, index) => [name, columns[index]?.[row]] as const);
-    return Object.fromEntries(cell) as unknown as RollupCell;
-  });
+  const needed: readonly (ColumnName | null)[] = ['key', 'count', 'uncertain', 'numbers', TAKES[aggregation]];
+  const columns: Partial<Record<ColumnName, Float64Array>> = {};
+  let rows = -1;
+  for (const name of COLUMNS) {
+    const block = new Block(reader.take(reader.varint())); // the checksums of all are looked at
+    if (rows < 0) rows = block.count;
+    if (block.count !== rows) throw new CorruptBlockError('columns of a rollup differ in length');
+    if (!needed.includes(name)) continue;
+    const column = new Float64Array(rows);
+    block.numbersInto(column);
+    columns[name] = column;
+  }
+  for (const name of COLUMNS) columns[name] ??= columns.key as Float64Array;
+  return { rows, ...(columns as Record<ColumnName, Float64Array>) };
 }

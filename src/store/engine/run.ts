@@ -64,9 +64,22 @@ function inSequence(runs: readonly Run[]): boolean {
 }
 
 function concatenate(runs: readonly Run[]): Run {
-  const merged = new RunBuilder(runs.reduce((sum, run) => sum + run.count, 0));
-  for (const run of runs) for (let index = 0; index < run.count; index++) merged.copy(run, index);
-  return merged.build();
+  const count = runs.reduce((sum, run) => sum + run.count, 0);
+  const timeMs = new Float64Array(count);
+  const numbers = new Float64Array(count);
+  const status = runs.some((run) => run.status) ? new Uint32Array(count) : undefined;
+  const order = runs.some((run) => run.order) ? new Float64Array(count) : undefined;
+  const wide = runs.some((run) => run.wide) ? new Array<string | bigint | undefined>(count).fill(undefined) : undefined;
+  let at = 0;
+  for (const run of runs) {
+    timeMs.set(run.timeMs.subarray(0, run.count), at);
+    numbers.set(run.numbers.subarray(0, run.count), at);
+    if (run.status) status?.set(run.status.subarray(0, run.count), at);
+    if (run.order) order?.set(run.order.subarray(0, run.count), at);
+    for (let index = 0; wide && run.wide && index < run.count; index++) wide[at + index] = run.wide[index];
+    at += run.count;
+  }
+  return { count, timeMs, numbers, ...(status ? { status } : {}), ...(wide ? { wide } : {}), ...(order ? { order } : {}) };
 }
 
 function weave(runs: readonly Run[]): Run {

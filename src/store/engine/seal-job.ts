@@ -2,8 +2,11 @@
 import type { Sequence, SeriesId } from '../../core/tag.ts';
 import type { Blobs } from './blobs.ts';
 import type { Catalogue } from './catalogue.ts';
-import type { Part } from './catalogue-reads.ts';
+import type { Part, PartNumber } from './catalogue-reads.ts';
+import { WINDOW_MS } from './grid.ts';
 import type { OpenWindow } from './open-windows.ts';
+import { RollupBuilder } from './rollup.ts';
+import { bundleKey, bundleOf } from './rollups.ts';
 import type { Run } from './run.ts';
 import type { Siblings } from './siblings.ts';
 import { tiePositions } from './ties.ts';
@@ -28,6 +31,11 @@ export class SealJob {
   #left: SeriesId[] = [];
   /** Times of the present window by a hash of their content. */
   #times = new Map<number, SharedTimes[]>();
+  readonly #rollup = new RollupBuilder();
+  /** What `#rollup` is of; undefined while there is none, or it lacks series that a failed step had taken in. */
+  #bundle: number | undefined;
+  /** The bundle that goes without a rollup. */
+  #brokenBundle: number | undefined;
 
   constructor(
     windows: readonly OpenWindow[],
@@ -49,6 +57,7 @@ export class SealJob {
       this.#catalogue.commit('sealing a window', () => {
         do {
           const series = this.#left.pop();
+          this.#rollOn(series);
           if (series !== undefined) this.#seal(series);
           else if (!this.#advance()) return;
         } while (!isOver());
@@ -57,6 +66,9 @@ export class SealJob {
       this.#window = window;
       this.#left = left;
       this.#times.clear(); // rows of times that were rolled back
+      const next = left.at(-1);
+      this.#brokenBundle = next === undefined ? undefined : bundleOf(next);
+      this.#bundle = undefined;
       throw error;
     }
     return this.#window >= this.windows.length;
@@ -80,12 +92,27 @@ export class SealJob {
     this.#left = open.series().reverse();
     this.#parts[this.#window] = this.#catalogue.nextPart(open.window);
     this.#times = new Map();
+    this.#brokenBundle = undefined;
   }
 
   #advance(): boolean {
     this.#window++;
     this.#begin();
     return this.#window < this.windows.length;
+  }
+
+  /** Writes the rollup of a bundle when its last series is done; none for a bundle that is not whole: its chunks are read then. */
+  #rollOn(series: SeriesId | undefined): void {
+    const bundle = series === undefined ? undefined : bundleOf(series);
+    if (bundle === this.#bundle) return;
+    const place = this.#placeOf(this.#window);
+    if (this.#bundle !== undefined) this.#catalogue.putWindowRollup(place, this.#bundle, this.#rollup.encode());
+    this.#rollup.clear();
+    this.#bundle = bundle === this.#brokenBundle ? undefined : bundle;
+  }
+
+  #placeOf(index: number): PartNumber {
+    return { window: (this.windows[index] as OpenWindow).window, part: this.#parts[index] as number };
   }
 
   #seal(series: SeriesId): void {
@@ -96,7 +123,8 @@ export class SealJob {
       const others = open.run(other);
       return others ? { series: other, run: others } : [];
     });
-    this.#catalogue.putChunk({ window: open.window, part: this.#parts[this.#window] as number }, series, {
+    if (this.#bundle !== undefined) this.#rollup.add(run, open.window * WINDOW_MS, bundleKey(series));
+    this.#catalogue.putChunk(this.#placeOf(this.#window), series, {
       times: this.#timesRow(run),
       data: this.#blobs.encodeValues(series, run),
       ties: this.#blobs.encodeTies(tiePositions({ series, run }, siblings)),
