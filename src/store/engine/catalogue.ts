@@ -84,6 +84,19 @@ export class Catalogue extends CatalogueReads {
     }
   }
 
+  /**
+   * The same without waiting for the disk: what it writes is safe with the next `commit`, which syncs the same file, and may be gone
+   * after a power cut before. For what only counts by that commit.
+   */
+  commitUnsynced(doing: string, act: () => void): void {
+    this.database.pragma('synchronous = NORMAL');
+    try {
+      this.commit(doing, act);
+    } finally {
+      this.database.pragma('synchronous = FULL');
+    }
+  }
+
   /** Moves what is committed from SQLite's own log into the file; never throws for a reader in the way. */
   checkpoint(): void {
     this.database.pragma('wal_checkpoint(PASSIVE)');

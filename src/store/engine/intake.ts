@@ -155,6 +155,8 @@ export class Intake {
       start += own;
     }
     const sorted = this.#sorted;
+    const { any: isShared } = this.#siblings;
+    const arrival = this.#arrival;
     for (let index = 0; index < count; index++) {
       const id = series[index] as number;
       const place = places[id] as number;
@@ -162,7 +164,7 @@ export class Intake {
       sorted.timeMs[place] = timeMs[index] as number;
       sorted.numbers[place] = numbers[index] as number;
       sorted.status[place] = status[index] as number;
-      sorted.arrival[place] = this.#arrival + index;
+      if (isShared) sorted.arrival[place] = arrival + index;
     }
     return kinds;
   }

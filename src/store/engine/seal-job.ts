@@ -54,7 +54,7 @@ export class SealJob {
   step(isOver: () => boolean): boolean {
     const [window, left] = [this.#window, [...this.#left]];
     try {
-      this.#catalogue.commit('sealing a window', () => {
+      this.#catalogue.commitUnsynced('sealing a window', () => {
         do {
           const series = this.#left.pop();
           this.#rollOn(series);

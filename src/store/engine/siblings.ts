@@ -21,6 +21,11 @@ export class Siblings {
     if (group.length > 1) for (const member of group) this.#shared[member] = group;
   }
 
+  /** True when any tag has, or had, several series. */
+  get any(): boolean {
+    return this.#shared.length > 0;
+  }
+
   /** True when the order of arrival between this series and others matters. */
   isShared(series: SeriesId): boolean {
     return this.#shared[series] !== undefined;

@@ -12,7 +12,7 @@ export const centre = new Float64Array(2);
 export const LEVEL = 0;
 export const SLOPE = 1;
 /** From the start of a group to its middle. */
-const HALF = (GROUP - 1) / 2;
+export const HALF = (GROUP - 1) / 2;
 
 /** Corrects the centre after a group whose steps sum to `sum`; returns the mean error. The order of the operations is part of the format. */
 export function follow(sum: number, gain: number): number {

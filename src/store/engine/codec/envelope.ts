@@ -11,14 +11,17 @@ const SIZE_MIN = 3 + CRC_BYTES;
 /** Samples of a block at most; what decoding allocates is bounded by it. */
 export const BLOCK_COUNT_MAX = 2 ** 20;
 
-/** Starts a blob. Throws RangeError unless `count` is an integer of 1…2^20. */
+/** Every blob is written here, one at a time, and copied when it is finished: a new buffer for each would cost as much as coding it. */
+const shared = new ByteWriter(4096);
+
+/** Starts a blob; the one before is finished or given up. Throws RangeError unless `count` is an integer of 1…2^20. */
 export function startBlob(count: number): ByteWriter {
   if (!Number.isInteger(count) || count < 1 || count > BLOCK_COUNT_MAX)
     throw new RangeError(`a block has 1 to ${BLOCK_COUNT_MAX} samples, not ${count}`);
-  const writer = new ByteWriter(256 + count);
-  writer.u8(VERSION);
-  writer.varint(count);
-  return writer;
+  shared.truncate(0);
+  shared.u8(VERSION);
+  shared.varint(count);
+  return shared;
 }
 
 /** Ends it: a copy with the checksum. */

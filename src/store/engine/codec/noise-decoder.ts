@@ -1,7 +1,7 @@
 /** Reads what `noise-encoder.ts` wrote. */
 import { packedBytes, packedWords, unpackBits } from './bit-pack.ts';
 import type { ByteReader } from './bytes.ts';
-import { CENTRE_BITS, centre, follow, GAIN_EXPONENTS, GROUP, LEVEL, PHASE_SHIFT, SLOPE } from './centre.ts';
+import { CENTRE_BITS, GAIN_EXPONENTS, GROUP, HALF, PHASE_SHIFT } from './centre.ts';
 import { CorruptBlockError } from './corrupt-block-error.ts';
 import { ESCAPE, noiseTable, PHASES, REACH, SHAPE_COUNT, WIDTHS } from './normal-tables.ts';
 import { decodePacked } from './packed-stream.ts';
@@ -34,10 +34,9 @@ export function decodeNoise(reader: ByteReader, values: Float64Array, count: num
   const escapes = reader.varint(count);
   const escaped = low.atLeast(count + 1);
   decodePacked(reader, escaped, escapes);
-  centre[LEVEL] = (parameters >>> 3) / PHASES;
-  centre[SLOPE] = 0;
   const { slots } = noiseTable(Math.floor(table / WIDTHS), table % WIDTHS);
-  const used = decodeSteps(reader, { slots, escaped, gain: 2 ** -(parameters % 8), base: shift === 0 ? base : 0 }, values, count);
+  const steps = { slots, escaped, gain: 2 ** -(parameters % 8), phase: parameters >>> 3, base: shift === 0 ? base : 0 };
+  const used = decodeSteps(reader, steps, values, count);
   if (used !== escapes) throw new CorruptBlockError(`${used} escapes, not ${escapes}`);
   if (shift === 0) return;
   const packed = words.atLeast(packedWords(count, shift) + 1);
@@ -51,20 +50,25 @@ interface Steps {
   readonly slots: Int32Array;
   readonly escaped: Uint32Array;
   readonly gain: number;
+  readonly phase: number;
   readonly base: number;
 }
 
 /** Writes base + step to values[0…count); returns how many escapes it met. */
-function decodeSteps(reader: ByteReader, { slots, escaped, gain, base }: Steps, values: Float64Array, count: number): number {
+function decodeSteps(reader: ByteReader, { slots, escaped, gain, phase, base }: Steps, values: Float64Array, count: number): number {
   const { words: stream, length } = readWords(reader, count);
   let first = (stream[0] as number) | ((stream[1] as number) << 16);
   let second = (stream[2] as number) | ((stream[3] as number) << 16);
   let word = 4;
   let escapes = 0;
+  // The centre as `follow` moves it, kept in registers: the next group waits for it.
+  let level = phase / PHASES;
+  let drift = 0;
+  const driftGain = (gain * gain) / (4 * GROUP);
   for (let from = 0; from < count; from += GROUP) {
     const to = Math.min(count, from + GROUP);
-    let at: number = (((centre[LEVEL] as number) * (1 << CENTRE_BITS)) | 0) + (1 << (PHASE_SHIFT - 1));
-    const slope = ((centre[SLOPE] as number) * (1 << CENTRE_BITS)) | 0;
+    let at: number = ((level * (1 << CENTRE_BITS)) | 0) + (1 << (PHASE_SHIFT - 1));
+    const slope = (drift * (1 << CENTRE_BITS)) | 0;
     let sum = 0;
     for (let i = from; i < to; i++) {
       const slot = slots[(((at >>> PHASE_SHIFT) & (PHASES - 1)) << RANS_BITS) | (first & (RANS_TOTAL - 1))] as number;
@@ -85,7 +89,9 @@ function decodeSteps(reader: ByteReader, { slots, escaped, gain, base }: Steps, 
       values[i] = base + step;
       at = (at + slope) | 0;
     }
-    follow(sum, gain);
+    const error = sum / GROUP - (level + drift * HALF);
+    level = level + drift * GROUP + gain * error;
+    drift = drift + driftGain * error;
   }
   checkEnd(first, second, word, length);
   return escapes;

@@ -11,7 +11,7 @@
  */
 import { packBits, packedBytes, packedWords } from './bit-pack.ts';
 import type { ByteWriter } from './bytes.ts';
-import { CENTRE_BITS, centre, follow, GAIN_EXPONENTS, GROUP, LEVEL, PHASE_SHIFT, SLOPE } from './centre.ts';
+import { CENTRE_BITS, centre, follow, GAIN_EXPONENTS, GROUP, HALF, LEVEL, PHASE_SHIFT, SLOPE } from './centre.ts';
 import { ESCAPE, noiseTable, PHASE_STRIDE, PHASES, REACH, SHAPE_COUNT, WIDTHS, widthIndex } from './normal-tables.ts';
 import { encodePacked } from './packed-stream.ts';
 import { encodeSymbols } from './rans.ts';
@@ -50,6 +50,11 @@ const far: number[] = [];
 const low = new Scratch((length) => new Uint32Array(length));
 const words = new Scratch((length) => new Uint32Array(length));
 const histogram = new Int32Array(PHASES * PHASE_STRIDE);
+const gains = Float64Array.from({ length: GAIN_EXPONENTS }, (_, exponent) => 2 ** -exponent);
+const slopeGains = gains.map((gain) => (gain * gain) / (4 * GROUP));
+const levels = new Float64Array(GAIN_EXPONENTS);
+const slopes = new Float64Array(GAIN_EXPONENTS);
+const errors = new Float64Array(GAIN_EXPONENTS);
 const usedCodes = new Int32Array(PHASES * PHASE_STRIDE);
 
 /**
@@ -98,14 +103,24 @@ function chooseGain(values: Float64Array, count: number, base: number): number {
     for (let i = group * GROUP; i < (group + 1) * GROUP; i++) total += (values[i] as number) - base;
     sum[group] = total;
   }
+  // All gains in one pass, for each step of one must wait for the step before: `follow` for six centres.
+  levels.fill(0);
+  slopes.fill(0);
+  errors.fill(0);
+  for (let group = 0; group < groups; group++) {
+    const mean = (sum[group] as number) / GROUP;
+    for (let exponent = 0; exponent < GAIN_EXPONENTS; exponent++) {
+      const level = levels[exponent] as number;
+      const slope = slopes[exponent] as number;
+      const error = mean - (level + slope * HALF);
+      levels[exponent] = level + slope * GROUP + (gains[exponent] as number) * error;
+      slopes[exponent] = slope + (slopeGains[exponent] as number) * error;
+      errors[exponent] = (errors[exponent] as number) + Math.abs(error);
+    }
+  }
   let best = 0;
-  let smallest = Number.POSITIVE_INFINITY;
-  for (let exponent = 0; exponent < GAIN_EXPONENTS; exponent++) {
-    const gain = 2 ** -exponent;
-    let error = 0;
-    centre.fill(0);
-    for (let group = 0; group < groups; group++) error += Math.abs(follow(sum[group] as number, gain));
-    if (error < smallest) [smallest, best] = [error, exponent];
+  for (let exponent = 1; exponent < GAIN_EXPONENTS; exponent++) {
+    if ((errors[exponent] as number) < (errors[best] as number)) best = exponent;
   }
   return best;
 }
@@ -140,12 +155,14 @@ function collectCodes(values: Float64Array, count: number, plan: Pick<NoisePlan,
   const unit = 2 ** shift;
   histogram.fill(0);
   far.length = 0;
-  centre[LEVEL] = plan.phase / PHASES;
-  centre[SLOPE] = 0;
+  // The centre as `follow` moves it, kept in registers.
+  let level = plan.phase / PHASES;
+  let drift = 0;
+  const driftGain = (gain * gain) / (4 * GROUP);
   for (let from = 0; from < count; from += GROUP) {
     const to = Math.min(count, from + GROUP);
-    let at: number = (((centre[LEVEL] as number) * (1 << CENTRE_BITS)) | 0) + (1 << (PHASE_SHIFT - 1));
-    const slope = ((centre[SLOPE] as number) * (1 << CENTRE_BITS)) | 0;
+    let at: number = ((level * (1 << CENTRE_BITS)) | 0) + (1 << (PHASE_SHIFT - 1));
+    const slope = (drift * (1 << CENTRE_BITS)) | 0;
     let sum = 0;
     for (let i = from; i < to; i++) {
       const difference = (values[i] as number) - base;
@@ -164,7 +181,9 @@ function collectCodes(values: Float64Array, count: number, plan: Pick<NoisePlan,
       sum = (sum + nearest + clipped) | 0;
       at = (at + slope) | 0;
     }
-    follow(sum, gain);
+    const error = sum / GROUP - (level + drift * HALF);
+    level = level + drift * GROUP + gain * error;
+    drift = drift + driftGain * error;
   }
 }
 

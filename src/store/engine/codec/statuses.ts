@@ -8,7 +8,15 @@ import { decodePlaces, encodePlaces, placeIn } from './places.ts';
 
 export function encodeStatuses(writer: ByteWriter, status: Uint32Array): void {
   const list = new Map<number, number>();
-  const places = Float64Array.from(status, (code) => placeIn(list, code));
+  const places = new Float64Array(status.length);
+  let before = -1;
+  let place = 0;
+  for (let i = 0; i < status.length; i++) {
+    const code = status[i] as number;
+    if (code !== before) place = placeIn(list, code); // nearly always the same again
+    places[i] = place;
+    before = code;
+  }
   writer.varint(list.size);
   for (const code of list.keys()) writer.varint(code);
   if (list.size > 1) encodePlaces(writer, places);

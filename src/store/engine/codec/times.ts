@@ -30,6 +30,9 @@ const SAMPLES = 64;
 /** People poll at round periods. */
 const ROUND_MS = [1000, 100, 10, 1];
 
+const sampled = new Float64Array(SAMPLES);
+const sampledDistances = new Float64Array(SAMPLES);
+
 /** A blob of 1 to 2^20 times. Throws RangeError when they are no integers of ±8.7e15 or do not ascend. */
 export function encodeTimes(timesMs: Float64Array): Uint8Array {
   const count = timesMs.length;
@@ -83,14 +86,22 @@ function findPeriod(timesMs: Float64Array, count: number): number | undefined {
   if (count < GRID_COUNT_MIN || span >= GRID_SPAN_MS) return undefined;
   const usual = usualStep(timesMs, count);
   const samples = Math.min(SAMPLES, count - 1);
-  const places = Array.from({ length: samples }, (_, sample) => 1 + Math.floor(((count - 1) * sample) / samples));
+  const steps = sampled.subarray(0, samples);
+  const distances = sampledDistances.subarray(0, samples);
+  for (let sample = 0; sample < samples; sample++) {
+    const place = 1 + Math.floor(((count - 1) * sample) / samples);
+    steps[sample] = (timesMs[place] as number) - (timesMs[place - 1] as number);
+    distances[sample] = (timesMs[place] as number) - first;
+  }
   let best: number | undefined;
-  let smallest = spread(places.map((place) => (timesMs[place] as number) - (timesMs[place - 1] as number)));
+  let smallest = spread(steps);
   for (const estimate of [usual, span / (count - 1)]) {
     for (const round of ROUND_MS) {
       const period = Math.round(estimate / round) * round;
       if (period === 0 || Math.abs(period - estimate) > Math.max(1, estimate / 64)) continue;
-      const off = spread(places.map((place) => offGrid((timesMs[place] as number) - first, period)));
+      const offsets = sampled.subarray(0, samples);
+      for (let sample = 0; sample < samples; sample++) offsets[sample] = offGrid(distances[sample] as number, period);
+      const off = spread(offsets);
       if (off < smallest || (off === smallest && best === undefined)) [smallest, best] = [off, period];
     }
   }
@@ -101,11 +112,13 @@ function offGrid(distance: number, period: number): number {
   return distance - Math.round(distance / period) * period;
 }
 
-/** Mean distance from the median. */
-function spread(numbers: readonly number[]): number {
-  const sorted = Float64Array.from(numbers).sort();
-  const median = sorted[sorted.length >> 1] as number;
-  return sorted.reduce((sum, number) => sum + Math.abs(number - median), 0) / sorted.length;
+/** Mean distance from the median; sorts the numbers. */
+function spread(numbers: Float64Array): number {
+  numbers.sort();
+  const median = numbers[numbers.length >> 1] as number;
+  let sum = 0;
+  for (let i = 0; i < numbers.length; i++) sum += Math.abs((numbers[i] as number) - median);
+  return sum / numbers.length;
 }
 
 /** False when there are too many gaps; then nothing was written. */
