@@ -1,5 +1,5 @@
-/** Runs one benchmark in the bundle that `run.ts` makes. */
-import { type Benchmark, printMachine, printResult } from './result.ts';
+/** Runs one benchmark in the bundle that `run.ts` makes. Exit code 1 when it could not run, and when the guard trips. */
+import { type Benchmark, isMet, printMachine, printResult } from './result.ts';
 
 const BENCHMARKS: Readonly<Record<string, () => Promise<{ readonly benchmark: Benchmark }>>> = {
   B7: () => import('./stored-bytes.ts'),
@@ -18,5 +18,7 @@ if (!load) {
 } else {
   const { benchmark } = await load();
   printMachine(id, benchmark.title);
-  printResult(id, await benchmark.run(args.filter((arg) => arg !== '--json')), args.includes('--json'));
+  const measured = await benchmark.run(args.filter((arg) => arg !== '--json'));
+  printResult(id, measured, args.includes('--json'));
+  if (id === 'guard' && !isMet(measured)) process.exitCode = 1;
 }

@@ -11,7 +11,7 @@ const root = join(import.meta.dirname, '..');
 const outdir = join(root, 'node_modules', '.cache', 'bench');
 await build({
   absWorkingDir: root,
-  entryPoints: { main: 'bench/main.ts', 'store-worker': 'src/store/worker.ts' },
+  entryPoints: { main: 'bench/main.ts', 'store-worker': 'src/store/worker.ts', 'store-query-worker': 'src/store/query-worker.ts' },
   outdir,
   bundle: true,
   splitting: true,

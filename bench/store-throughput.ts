@@ -145,6 +145,11 @@ export const benchmark: Benchmark = {
         clock: systemClock,
         log: LOG,
         spawn: (workerData) => spawnWorker({ source: 'store/worker.ts', bundle: 'store-worker.js' }, { workerData }),
+        spawnQuery: (workerData) =>
+          spawnWorker(
+            { source: 'store/query-worker.ts', bundle: 'store-query-worker.js' },
+            { workerData, transferList: [workerData.store] },
+          ),
       });
       await store.start();
       for (const [tag, def] of definitionsOf(plant).entries()) ring.pushDefinition((tag + 1) as SeriesId, def);
