@@ -18,7 +18,6 @@ await build({
   format: 'esm',
   platform: 'node',
   target: 'node20',
-  minifySyntax: true, // numbers that have a name are put into the loops that use them
   sourcemap: true,
   logLevel: 'warning',
   external: ['better-sqlite3'],
