@@ -1,5 +1,5 @@
 #!/usr/bin/env node
-/** The command line: `twinbox run`, `demo`, `check`, `token`. */
+/** The command line: `twinbox run`, `demo`, `check`, `backup`, `restore`, `token`. */
 import { Command, CommanderError } from 'commander';
 import { version } from './app/version.ts';
 import { EXIT } from './cli/exit.ts';
@@ -30,12 +30,36 @@ function program(): Command {
     .description('check a configuration file; every fault with its place')
     .argument('<file>')
     .action(async (file: string) => exitWith((await import('./cli/check.ts')).runCheck(file)));
+  addBackupCommands(root);
   addTokenCommands(root.command('token').description('make, list and revoke API tokens; works while the daemon runs'));
   return root;
 }
 
 interface DataDirOption {
   readonly dataDir: string;
+}
+
+function addBackupCommands(root: Command): void {
+  root
+    .command('backup')
+    .description('save everything that the daemon keeps into one archive; works while the daemon runs')
+    .argument('<file>', 'the archive, which must not exist')
+    .option('-c, --config <file>', 'the configuration, which tells the data directory and where the API listens')
+    .option('--data-dir <dir>', 'the data directory of the daemon; /var/lib/twinbox unless the configuration says another')
+    .option('--url <url>', 'the API of the running daemon, such as http://127.0.0.1:3000')
+    .option('--token <token>', 'an admin token; that of admin.token in the data directory when absent')
+    .action(async (file: string, options: { config?: string; dataDir?: string; url?: string; token?: string }) =>
+      exitWith((await import('./cli/backup.ts')).runBackup(file, options)),
+    );
+  root
+    .command('restore')
+    .description('bring a backup back into the data directory of a stopped daemon')
+    .argument('<file>', 'the archive')
+    .requiredOption('--data-dir <dir>', 'the data directory; must be empty')
+    .option('--force', 'moves what is in the data directory aside')
+    .action(async (file: string, options: { dataDir: string; force?: boolean }) =>
+      exitWith((await import('./cli/restore.ts')).runRestore(file, options)),
+    );
 }
 
 function addTokenCommands(token: Command): void {

@@ -4,7 +4,7 @@ import { DEFAULT_TENANT } from '../core/tag.ts';
 import { toIso, type UnixMs } from '../core/time.ts';
 import type { Operation } from './operation.ts';
 import { ApiError } from './problem.ts';
-import { type Answer, type Call, documented, ok, publicRoute, type Route, route } from './route.ts';
+import { type Answer, ByteSource, type Call, documented, ok, publicRoute, type Route, route } from './route.ts';
 import type { ApiServices } from './services.ts';
 import { renderLedger, renderSource } from './source-view.ts';
 import { GET_STATUS } from './status-operation.ts';
@@ -42,6 +42,16 @@ const GET_METRICS: Operation = {
   errors: ['store_failed', 'store_stalled'],
 };
 
+const GET_BACKUP: Operation = {
+  id: 'getBackup',
+  summary: 'Get a copy of everything that the box keeps',
+  description:
+    'One tar archive: the store, the records, the certificates with their private keys; `twinbox restore` brings it back. Only for an admin of the tenant `default`, one at a time.',
+  group: 'Box',
+  answers: [{ status: 200, description: 'The archive', type: 'application/x-tar' }],
+  errors: ['conflict', 'storage_full', 'store_failed', 'store_stalled'],
+};
+
 export function opsRoutes(services: ApiServices): Route[] {
   return [
     documented(
@@ -60,6 +70,7 @@ export function opsRoutes(services: ApiServices): Route[] {
       GET_METRICS,
       route('GET', '/metrics', 'admin', (call) => metrics(services, call)),
     ),
+    documented(GET_BACKUP, { ...route('GET', '/v1/backup', 'admin', (call) => backup(services, call)), audited: true }),
   ];
 }
 
@@ -106,6 +117,17 @@ async function status(services: ApiServices, call: Call): Promise<Answer> {
       },
     },
   });
+}
+
+/** Of the whole box, all tenants: for its operator. */
+async function backup(services: ApiServices, call: Call): Promise<Answer> {
+  if (call.tenant !== DEFAULT_TENANT) throw new ApiError('forbidden', 'Only an admin of the tenant "default" may copy the whole box.');
+  const name = `twinbox-${toIso(services.clock.now()).replaceAll(/[:.]/g, '')}.tar`;
+  const headers = { 'Content-Disposition': `attachment; filename="${name}"` };
+  const type = 'application/x-tar';
+  if (call.request.raw.method === 'HEAD') return { status: 200, body: undefined, headers: { ...headers, 'Content-Type': type } };
+  const { chunks, close } = await services.backup();
+  return { status: 200, body: undefined, content: { type, data: new ByteSource(chunks, close) }, headers };
 }
 
 function isoOrNull(timeMs: UnixMs | null): string | null {

@@ -27,10 +27,22 @@ export interface Answer {
   /** Plain JSON; undefined for an answer without a body, or with `content` instead. */
   readonly body: unknown;
   /** What is no JSON, or is JSON text already. */
-  readonly content?: { readonly type: string; readonly data: string };
+  readonly content?: { readonly type: string; readonly data: string | ByteSource };
   /** Its ETag stands for the whole body; see `tagged`. */
   readonly revalidates?: boolean;
   readonly headers?: Readonly<Record<string, string>>;
+}
+
+/** Bytes that are sent as they come. */
+export class ByteSource {
+  readonly chunks: AsyncIterable<Uint8Array>;
+  /** Called when all are sent, or the caller has gone. */
+  readonly close: () => void;
+
+  constructor(chunks: AsyncIterable<Uint8Array>, close: () => void) {
+    this.chunks = chunks;
+    this.close = close;
+  }
 }
 
 export type Handler<Input> = (input: Input) => Answer | Promise<Answer>;

@@ -77,6 +77,8 @@ export interface ApiServices {
   stream(): StreamView;
   /** Of the whole box, in Prometheus' text format. */
   metrics(): Promise<{ readonly type: string; readonly data: string }>;
+  /** A copy of everything, as one tar archive. Rejects `conflict` while another is read, `disk_full` or `store_failed`. */
+  backup(): Promise<{ readonly chunks: AsyncIterable<Uint8Array>; close(): void }>;
   /** Alive parts that `/readyz` asks for; an empty `missing` means ready. */
   readiness(): { readonly missing: readonly string[] };
   /** Time of the twin's newest committed sample or null. */

@@ -14,6 +14,7 @@ import { Pipeline } from '../ingest/pipeline.ts';
 import type { SourceSpec } from '../ingest/source.ts';
 import { Supervisor } from '../ingest/supervisor.ts';
 import { TagTable } from '../ingest/tag-table.ts';
+import { sweepStages } from '../store/backup/stage.ts';
 import { StoreClient } from '../store/client.ts';
 import { lockDataDir } from '../store/lock.ts';
 import type { StoredToken } from '../store/records.ts';
@@ -23,6 +24,7 @@ import { WallClock } from '../system/wall-clock.ts';
 import { LiveValues } from '../twin/live.ts';
 import { TwinRegistry } from '../twin/registry.ts';
 import { ensureAdminToken } from './admin-token.ts';
+import { oneBackupAtATime } from './backup.ts';
 import { restoreLive } from './restore.ts';
 import { apiServices } from './services.ts';
 import { openTls } from './tls.ts';
@@ -62,6 +64,7 @@ export async function startDaemon({ config, log }: DaemonOptions): Promise<Daemo
   const unlock = lockDataDir(config.dataDir);
   const undo: (() => Promise<void> | void)[] = [unlock];
   try {
+    sweepStages(config.dataDir);
     return await build(config, log, undo);
   } catch (error) {
     for (const step of undo.reverse()) await step();
@@ -79,7 +82,8 @@ async function build(config: LoadedConfig, log: Log, undo: (() => Promise<void> 
   const tenants = config.tenants.map(({ id }) => id);
   const { sources, twinTypes, rateLimit, corsOrigins } = config;
   const http = { rateLimit, corsOrigins };
-  const api = createApi(apiServices({ ...house, log, version: version(), sources, tenants, twinTypes, configTokens, http }));
+  const backup = oneBackupAtATime({ dataDir: config.dataDir, clock, copy: store.backup });
+  const api = createApi(apiServices({ ...house, log, version: version(), sources, tenants, twinTypes, configTokens, http, backup }));
   undo.push(() => api.close(API_CLOSE_MS));
   const certificate = await openTls(config, { clock, log: log.child({ part: 'tls' }) });
   const listening = await listen({ ...config.listen, api, clock, log, ...(certificate && { tls: certificate.pair }) });

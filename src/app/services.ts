@@ -33,6 +33,7 @@ export interface Parts {
   readonly tenants: readonly string[];
   readonly configTokens: readonly StoredToken[];
   readonly http: HttpSettings;
+  readonly backup: ApiServices['backup'];
 }
 
 export function apiServices(parts: Parts): ApiServices {
@@ -65,6 +66,7 @@ export function apiServices(parts: Parts): ApiServices {
     doorLedger: (tenant) => supervisor.account(API_SOURCE, tenant).counts(),
     stream: () => streamView(parts),
     metrics: async () => ({ type: METRICS_CONTENT_TYPE, data: await metrics.text() }),
+    backup: parts.backup,
     readiness: () => ({ missing: store.health === 'ok' ? [] : [`store: ${store.health}`] }),
     lastSyncMs: (tenant, twinId) => {
       const times = twins.get(tenant, twinId)?.sensors.map((sensor) => live.reading(tenant, sensor.binding)?.valueMs ?? null) ?? [];

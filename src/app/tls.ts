@@ -22,11 +22,15 @@ export interface TlsOptions {
 export async function openTls(config: LoadedConfig, options: TlsOptions): Promise<Certificate | undefined> {
   if (config.tls) return Certificate.open(config.tls, options);
   if (isLoopback(config.listen.host) || config.allowPlaintext) return undefined;
-  const folder = join(config.dataDir, 'tls');
-  const files = { certFile: join(folder, 'certificate.pem'), keyFile: join(folder, 'key.pem') };
+  const files = { certFile: ownCertificate(config.dataDir), keyFile: join(config.dataDir, 'tls', 'key.pem') };
   const known = readTlsPair(files);
   if (isTlsFault(known) || known.toMs <= options.clock.now()) await make(files, options, isTlsFault(known) ? known.message : 'it expired');
   return Certificate.open(files, options);
+}
+
+/** The file of the certificate that the box makes for itself. */
+export function ownCertificate(dataDir: string): string {
+  return join(dataDir, 'tls', 'certificate.pem');
 }
 
 async function make(files: TlsFiles, { clock, log }: TlsOptions, reason: string): Promise<void> {

@@ -18,8 +18,13 @@ export interface LoadedConfig {
   readonly rateLimit: { readonly perMinute: number; readonly burst: number } | null;
   readonly corsOrigins: readonly string[];
   readonly tokens: readonly TokenSpec[];
-  /** Age in milliseconds at which samples go; absent: kept. */
-  readonly retention: { readonly maxAgeMs?: number };
+  /** As the store takes it; absent: no limit. */
+  readonly retention: {
+    readonly maxAgeMs?: number;
+    readonly rollupMaxAgeMs?: number;
+    readonly maxBytes?: number;
+    readonly reserveBytes: number;
+  };
   readonly storeProfile: StoreProfile;
   /** `default` first, whether the file names it or not. */
   readonly tenants: readonly TenantSpec[];

@@ -6,6 +6,7 @@ import { DEFAULT_TENANT } from '../core/tag.ts';
 import { parseDuration, parseTime } from '../core/time.ts';
 import { idSchema, tagNameSchema, unitSchema } from '../drivers/schema.ts';
 import { type Listen, parseListen } from './listen.ts';
+import { parseSize } from './size.ts';
 import { sourceSchema } from './source-schema.ts';
 
 const LOG_LEVELS = ['debug', 'info', 'warn', 'error'] as const;
@@ -87,7 +88,7 @@ const apiSchema = z.strictObject({
   tokens: z.array(tokenSchema).default([]).describe('tokens that this file declares, beside those made with `twinbox token create`'),
 });
 
-const retentionSchema = z
+const ageSchema = z
   .string()
   .default('unlimited')
   .transform((text, context): number | null => {
@@ -98,6 +99,44 @@ const retentionSchema = z
     return z.NEVER;
   });
 
+/** The log alone takes some 24 MB, the present day's part of store.db 100 MB for 1,000 tags a second. */
+const MIN_MAX_BYTES = 256e6;
+
+const maxBytesSchema = z
+  .string()
+  .default('20GB')
+  .transform((text, context): number | null => {
+    if (text === 'unlimited') return null;
+    const bytes = parseSize(text);
+    if (bytes !== undefined && bytes >= MIN_MAX_BYTES) return bytes;
+    context.addIssue({ code: 'custom', message: 'must be unlimited or a size such as 20GB, 512MB or 4GiB, at least 256MB' });
+    return z.NEVER;
+  });
+
+const reserveSchema = z
+  .string()
+  .default('256MB')
+  .transform((text, context): number => {
+    const bytes = parseSize(text);
+    if (bytes !== undefined) return bytes;
+    context.addIssue({ code: 'custom', message: 'must be a size such as 256MB, 1GB or 512MiB; 0B for none' });
+    return z.NEVER;
+  });
+
+const retentionSchema = z
+  .strictObject({
+    raw: ageSchema.describe('unlimited, or the age (ms, s, m, h, d, w) at which samples go, by whole days (UTC)'),
+    rollups: ageSchema.describe('the same for aggregates of five minutes, from which longer ones are made; not shorter than `raw`'),
+    max_bytes: maxBytesSchema.describe('unlimited, or a size (MB, GB, TB, MiB, GiB, TiB): while the store has more, the oldest day goes'),
+    reserve_bytes: reserveSchema.describe(
+      'while the file system has less room, the oldest day goes; below a quarter of it nothing more is taken in',
+    ),
+  })
+  .superRefine(({ raw, rollups }, context) => {
+    if (rollups === null || (raw !== null && rollups >= raw)) return;
+    context.addIssue({ code: 'custom', path: ['rollups'], message: 'must not be shorter than raw: aggregates outlive their samples' });
+  });
+
 const storeSchema = z.strictObject({
   profile: z
     .enum(STORE_PROFILES)
@@ -105,10 +144,7 @@ const storeSchema = z.strictObject({
     .describe(
       'what a crash may take of polled readings: balanced writes every 100 ms and flushes every second, sd-card writes every second and flushes every ten; readings that were acknowledged are always flushed before',
     ),
-  retention: z
-    .strictObject({ raw: retentionSchema.describe('unlimited, or the age (ms, s, m, h, d, w) at which samples go') })
-    .prefault({})
-    .describe('how long data is kept'),
+  retention: retentionSchema.prefault({}).describe('how long data is kept'),
 });
 
 const bindingFields = {

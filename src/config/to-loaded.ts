@@ -8,7 +8,6 @@ import type { TlsFiles } from './tls-pair.ts';
 
 /** `profileTags` are the tags of the sources that have a profile, by their index in the file. */
 export function toLoaded(config: ConfigDocument, file: string, profileTags: ReadonlyMap<number, readonly TagSpec[]>): LoadedConfig {
-  const maxAgeMs = config.store.retention.raw;
   return {
     dataDir: resolve(dirname(file), config.data_dir),
     listen: config.api.listen,
@@ -17,7 +16,7 @@ export function toLoaded(config: ConfigDocument, file: string, profileTags: Read
     rateLimit: toRateLimit(config.api.rate_limit),
     corsOrigins: config.api.cors.origins,
     tokens: config.api.tokens.map(({ expires_at: expiresMs, ...token }) => ({ ...token, expiresMs: expiresMs ?? null })),
-    retention: maxAgeMs === null ? {} : { maxAgeMs },
+    retention: toRetention(config.store.retention),
     storeProfile: config.store.profile,
     tenants: withDefault(config.tenants),
     twinTypes: config.twin_types,
@@ -35,6 +34,16 @@ export function tlsFilesOf({ cert, key }: NonNullable<ConfigDocument['api']['tls
 
 function toRateLimit(limit: ConfigDocument['api']['rate_limit']): LoadedConfig['rateLimit'] {
   return limit === 'off' ? null : { perMinute: limit.per_minute, burst: limit.burst };
+}
+
+function toRetention(retention: ConfigDocument['store']['retention']): LoadedConfig['retention'] {
+  const { raw, rollups, max_bytes: maxBytes, reserve_bytes: reserveBytes } = retention;
+  return {
+    ...(raw !== null && { maxAgeMs: raw }),
+    ...(rollups !== null && { rollupMaxAgeMs: rollups }),
+    ...(maxBytes !== null && { maxBytes }),
+    reserveBytes,
+  };
 }
 
 function withDefault(tenants: readonly TenantSpec[]): readonly TenantSpec[] {

@@ -24,6 +24,7 @@ export const ERRORS = {
   cancelled: 'Whoever asked has withdrawn the request.',
   invalid_cursor: 'The paging cursor was not made by this query.',
   range_too_large: 'The query covers more than can be answered at once.',
+  backup_invalid: 'The backup is damaged or incomplete, none of ours, or of a newer version.',
   conflict: 'The object was changed or exists already.',
 } as const;
 

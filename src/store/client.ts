@@ -7,6 +7,7 @@ import type { Ring } from '../core/ring.ts';
 import type { StoreProfile } from '../core/store-profile.ts';
 import type { Sequence } from '../core/tag.ts';
 import {
+  BACKUP_CALL,
   ENGINE_CALLS,
   type Fault,
   type FromWorker,
@@ -51,6 +52,8 @@ export class StoreClient {
   readonly records: RecordStore & AnswerStore & AuditStore;
   /** Hears of records [from, to) that were written but not found again by the next worker. */
   onLost: ((from: Sequence, to: Sequence) => void) | undefined;
+  /** Copies telemetry and records into an empty folder, as `Engine.backup` does. */
+  readonly backup: (dir: string) => Promise<void>;
   readonly #options: StoreClientOptions;
   #worker: Worker | undefined;
   #retention: RetentionPolicy;
@@ -87,6 +90,7 @@ export class StoreClient {
       },
     };
     this.records = calls;
+    this.backup = calls.backup;
   }
 
   /** Starts the worker; resolves with what recovery found, the ring standing ready. Rejects when the store can't be opened. */
@@ -321,7 +325,7 @@ export class StoreClient {
 
   #remotes(): StoreCalls {
     const remote = (method: StoreCallName) => [method, (...args: readonly unknown[]) => this.#call(method, args)] as const;
-    return Object.fromEntries([...ENGINE_CALLS, ...RECORD_CALLS].map(remote)) as unknown as StoreCalls;
+    return Object.fromEntries(([...ENGINE_CALLS, ...RECORD_CALLS, BACKUP_CALL] as const).map(remote)) as unknown as StoreCalls;
   }
 }
 

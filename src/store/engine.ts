@@ -16,5 +16,10 @@ export interface Engine extends TelemetryReads {
   setRetention(policy: RetentionPolicy): Promise<void>;
   /** One bounded step of removing what is too old, and of whatever else the engine does in the background; true when there is more. */
   expire(): Promise<boolean>;
+  /**
+   * Copies the store into the folder `dir`, which exists and is empty: everything that was synced before the call is in the copy, which
+   * opens as any store. Lasts long; the other calls go on meanwhile, but a second backup, which is refused with `conflict`.
+   */
+  backup(dir: string): Promise<void>;
   close(): Promise<void>;
 }

@@ -42,12 +42,15 @@ export const RECORD_CALLS = [
   'audit',
 ] as const;
 
+/** Copies telemetry and records into an empty folder; the only call that others overtake. */
+export const BACKUP_CALL = 'backup';
+
 /** Everything that can be asked of the store worker by name. */
 export type StoreCalls = Asynchronous<
   TelemetryReads & { setRetention(policy: RetentionPolicy): Promise<void> },
   (typeof ENGINE_CALLS)[number]
 > &
-  Asynchronous<RecordsDatabase, (typeof RECORD_CALLS)[number]>;
+  Asynchronous<RecordsDatabase, (typeof RECORD_CALLS)[number]> & { [BACKUP_CALL](dir: string): Promise<void> };
 export type StoreCallName = keyof StoreCalls;
 
 export type ToWorker =

@@ -89,9 +89,19 @@ export interface ChangesPage {
   readonly next: string;
 }
 
+/** An engine may remove by whole days (UTC). Absent: no limit. */
 export interface RetentionPolicy {
-  /** Samples older than this, measured from the newest one or the present, whichever is earlier, go. Absent: kept. */
+  /** Samples older than this, measured from the newest one that is not in the future, go. */
   readonly maxAgeMs?: number;
+  /** As above, of the aggregates of five minutes; those of a day stay at least as long as its samples. */
+  readonly rollupMaxAgeMs?: number;
+  /** While all files together are larger, the oldest day goes. */
+  readonly maxBytes?: number;
+  /**
+   * While the file system has less room, the oldest day goes, the present one excepted; below a quarter of it, when nothing is left that
+   * may go, nothing more is taken in.
+   */
+  readonly reserveBytes?: number;
 }
 
 /** What opening found. */
@@ -108,7 +118,23 @@ export interface StoreStats {
   readonly engine: string;
   /** A sample that was overwritten late may count twice for a while. */
   readonly samples: number;
+  /** All files of the store. */
   readonly fileBytes: number;
+  /** Of these: samples with what is needed to find them. */
+  readonly rawBytes: number;
+  /** Of these: aggregates of five minutes. */
+  readonly rollupBytes: number;
+  /** Of these: the log of what is not in its place yet. */
+  readonly logBytes: number;
+  /** `rawBytes` over the samples in their place; null when there are none. */
+  readonly bytesPerSample: number | null;
+  /** Quarters of an hour that are still open, and the samples in them, which are in memory and in the log. */
+  readonly unsealedWindows: number;
+  readonly unsealedRows: number;
+  /** What the file system has left. */
+  readonly freeBytes: number;
+  /** UTC days in files of their own. */
+  readonly days: number;
   readonly oldestMs: UnixMs | null;
   readonly newestMs: UnixMs | null;
 }

@@ -2,6 +2,7 @@
  * The store worker: drains the ring into the engine at the pace of its profile and at once when somebody waits, and answers reads
  * and record calls. An event loop, not a blocking one: a worker that sleeps in Atomics.wait does not hear its messages.
  */
+import { accessSync, mkdirSync } from 'node:fs';
 import { join } from 'node:path';
 import { type MessagePort, parentPort, workerData } from 'node:worker_threads';
 import { systemClock } from '../core/clock.ts';
@@ -12,6 +13,7 @@ import { ColumnarEngine } from './engine/columnar.ts';
 import { buffersOf } from './engine/unsealed.ts';
 import { PACES, type Pace } from './pace.ts';
 import {
+  BACKUP_CALL,
   ENGINE_CALLS,
   type FromStore,
   type FromWorker,
@@ -22,6 +24,7 @@ import {
 } from './protocol.ts';
 import { faultOf } from './sqlite/database.ts';
 import { RecordsDatabase } from './sqlite/records.ts';
+import type { RecoveryReport } from './telemetry.ts';
 
 /** How often the engine is asked whether it has something to do in the background. */
 const BACKGROUND_INTERVAL_MS = 200;
@@ -41,21 +44,29 @@ class StoreWorker {
   /** The last step in the background did. */
   #stuck = false;
 
-  constructor(data: StoreWorkerData, post: (message: FromWorker) => void) {
+  private constructor(data: StoreWorkerData, post: (message: FromWorker) => void, engine: ColumnarEngine) {
     this.pace = PACES[data.profile];
     this.#ring = new Ring(data.slots, data.ring);
-    this.#engine = new ColumnarEngine({
-      dir: join(data.dataDir, 'telemetry'),
-      clock: systemClock,
-      report: (what, error) => post({ kind: 'damage', what, reason: messageOf(error) }),
-    });
+    this.#engine = engine;
     this.#records = new RecordsDatabase(join(data.dataDir, 'records.db'));
     this.#post = post;
   }
 
+  static async open(data: StoreWorkerData, post: (message: FromWorker) => void): Promise<StoreWorker> {
+    accessSync(data.dataDir); // a folder that is not there is a mistake, nothing to begin anew in
+    const engine = new ColumnarEngine({
+      dir: join(data.dataDir, 'telemetry'),
+      clock: systemClock,
+      report: (what, error) => post({ kind: 'damage', what, reason: messageOf(error) }),
+    });
+    const report = await engine.open(); // first, because it makes room for both on a full disk
+    const worker = new StoreWorker(data, post, engine);
+    await worker.#begin(data, report);
+    return worker;
+  }
+
   /** After a crash of the worker the ring goes on where the disk stands; slots below `resumeAt` are free and may hold newer records. */
-  async open(data: StoreWorkerData): Promise<void> {
-    const report = await this.#engine.open();
+  async #begin(data: StoreWorkerData, report: RecoveryReport): Promise<void> {
     await this.#engine.setRetention(data.retention);
     if (data.resumeAt === null) this.#ring.startAt(report.next);
     const resumeAt = Math.max(report.next, data.resumeAt ?? 0) as Sequence;
@@ -111,12 +122,23 @@ class StoreWorker {
     } else if (message.kind === 'reader') {
       this.#serve(message.port);
     } else if (message.kind === 'call') {
-      try {
-        this.#post({ kind: 'answer', id: message.id, value: await this.#call(message.method, message.args) });
-      } catch (error) {
-        this.#post({ kind: 'refused', id: message.id, fault: faultOf(error) });
-      }
+      const answered = this.#answerCall(message);
+      if (message.method !== BACKUP_CALL) await answered; // a copy takes minutes, and commits must not wait for it
     }
+  }
+
+  async #answerCall({ id, method, args }: Extract<ToWorker, { readonly kind: 'call' }>): Promise<void> {
+    try {
+      this.#post({ kind: 'answer', id, value: await this.#call(method, args) });
+    } catch (error) {
+      this.#post({ kind: 'refused', id, fault: faultOf(error) });
+    }
+  }
+
+  async #backup(dir: string): Promise<void> {
+    mkdirSync(join(dir, 'telemetry'));
+    await this.#engine.backup(join(dir, 'telemetry'));
+    await this.#records.backup(join(dir, 'records.db'));
   }
 
   async stop(): Promise<void> {
@@ -170,6 +192,7 @@ class StoreWorker {
   }
 
   #call(method: string, args: readonly unknown[]): unknown {
+    if (method === BACKUP_CALL) return this.#backup(String(args[0]));
     const target: unknown = isOneOf(ENGINE_CALLS, method) ? this.#engine : isOneOf(RECORD_CALLS, method) ? this.#records : undefined;
     const callee = (target as Record<string, (...given: readonly unknown[]) => unknown> | undefined)?.[method];
     if (!callee) throw new GatewayError('not_supported', `the store has no call ${method}`);
@@ -184,9 +207,7 @@ function isOneOf(names: readonly string[], name: string): boolean {
 /** Undefined, after telling why, when the files can't be opened. */
 async function openWorker(data: StoreWorkerData, post: (message: FromWorker) => void): Promise<StoreWorker | undefined> {
   try {
-    const worker = new StoreWorker(data, post);
-    await worker.open(data);
-    return worker;
+    return await StoreWorker.open(data, post);
   } catch (error) {
     post({ kind: 'unopened', fault: faultOf(error) });
     return undefined;

@@ -41,7 +41,21 @@ test('the outcomes of a source and what is in flight add up to what it received'
     rest: [{ tenant: 'default', ledger }],
     ring: new Ring(512),
     stream: { profile: 'sd-card', next: 50 as Sequence, durable: 44 as Sequence, fault: 'disk_full' },
-    store: { engine: 'columnar', samples: 9, fileBytes: 10, oldestMs: null, newestMs: 1_500 as UnixMs },
+    store: {
+      engine: 'columnar',
+      samples: 9,
+      fileBytes: 10,
+      rawBytes: 0,
+      rollupBytes: 0,
+      logBytes: 0,
+      bytesPerSample: null,
+      unsealedWindows: 0,
+      unsealedRows: 0,
+      freeBytes: 0,
+      days: 0,
+      oldestMs: null,
+      newestMs: 1_500 as UnixMs,
+    },
   });
   const values = (name: string) => families.find((family) => family.name === `twinbox_${name}`)?.values ?? [];
   for (const source of ['plc', 'rest']) {

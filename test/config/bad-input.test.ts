@@ -245,6 +245,24 @@ describe('keys and values', () => {
       ],
     },
     {
+      name: 'sizes that are none',
+      yaml: 'store:\n  retention: { max_bytes: 20, reserve_bytes: 5 GB }\n',
+      faults: [
+        'config.yaml:2:27 store.retention.max_bytes – expected string, got number',
+        'config.yaml:2:46 store.retention.reserve_bytes – must be a size such as 256MB, 1GB or 512MiB; 0B for none',
+      ],
+    },
+    {
+      name: 'a store that has no room for a day',
+      yaml: 'store: { retention: { max_bytes: 255MB } }\n',
+      faults: ['config.yaml:1:34 store.retention.max_bytes – must be unlimited or a size such as 20GB, 512MB or 4GiB, at least 256MB'],
+    },
+    {
+      name: 'aggregates that go before their samples',
+      yaml: 'store: { retention: { raw: 90d, rollups: 89d } }\n',
+      faults: ['config.yaml:1:42 store.retention.rollups – must not be shorter than raw: aggregates outlive their samples'],
+    },
+    {
       name: 'retention that is no age',
       yaml: 'store: { retention: { raw: 5y } }\n',
       faults: ['config.yaml:1:28 store.retention.raw – must be unlimited or an age such as 36h, 90d or 52w'],

@@ -19,7 +19,7 @@ test('the shortest file has a default for everything else', () => {
     rateLimit: { perMinute: 6_000, burst: 600 },
     corsOrigins: [],
     tokens: [],
-    retention: {},
+    retention: { maxBytes: 20e9, reserveBytes: 256e6 },
     storeProfile: 'balanced',
     tenants: [{ id: 'default', name: 'Default' }],
     twinTypes: [],
@@ -48,7 +48,7 @@ data_dir: data
 api:
   listen: "[::1]:8080"
   tokens: [{ name: scada, sha256: ${'ab'.repeat(32)}, scopes: [read:telemetry], expires_at: 2027-01-31T00:00:00Z }]
-store: { profile: sd-card, retention: { raw: 90d } }
+store: { profile: sd-card, retention: { raw: 90d, rollups: 520w, max_bytes: 1.5TiB, reserve_bytes: 1GB } }
 tenants: [{ id: north, name: North }, { id: default, name: Home }]
 twin_types: [kiln]
 auto_twins: false
@@ -72,7 +72,7 @@ twins:
     rateLimit: { perMinute: 6_000, burst: 600 },
     corsOrigins: [],
     tokens: [{ name: 'scada', sha256: 'ab'.repeat(32), scopes: ['read:telemetry'], tenant: 'default', expiresMs: Date.UTC(2027, 0, 31) }],
-    retention: { maxAgeMs: 90 * 86_400_000 },
+    retention: { maxAgeMs: 90 * 86_400_000, rollupMaxAgeMs: 3_640 * 86_400_000, maxBytes: 1.5 * 2 ** 40, reserveBytes: 1e9 },
     storeProfile: 'sd-card',
     tenants: [
       { id: 'default', name: 'Home' },

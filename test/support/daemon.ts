@@ -27,20 +27,24 @@ export class TestDaemon {
   /** From the last start to the first answer of /readyz that says ready. */
   readyMs = 0;
 
-  private constructor(folder: string, port: number) {
+  /** Where it keeps its data. */
+  readonly dataDir: string;
+
+  private constructor(folder: string, dataDir: string, port: number) {
     this.folder = folder;
+    this.dataDir = dataDir;
     this.url = `http://127.0.0.1:${port}`;
     this.#process = this.#spawn();
   }
 
-  /** Starts `dist/main.js` and waits until it is ready. `config` is the document without `data_dir` and `api`. */
-  static async start(config: object): Promise<TestDaemon> {
+  /** Starts `dist/main.js` and waits until it is ready. `config` is the document without `api`; `data_dir` may be absent. */
+  static async start(config: Readonly<Record<string, unknown>> & { readonly data_dir?: string }): Promise<TestDaemon> {
     if (!existsSync(MAIN)) throw new Error(`${MAIN} is missing: run "npm run build" first`);
     const folder = await mkdtemp(join(tmpdir(), 'twinbox-test-'));
     const port = await freePort();
     const document = { data_dir: 'data', api: { listen: `127.0.0.1:${port}`, rate_limit: 'off' }, ...config };
     await writeFile(join(folder, 'config.yaml'), stringify(document), { mode: 0o600 });
-    const daemon = new TestDaemon(folder, port);
+    const daemon = new TestDaemon(folder, config.data_dir ?? join(folder, 'data'), port);
     try {
       await daemon.ready();
     } catch (error) {
@@ -48,10 +52,6 @@ export class TestDaemon {
       throw error;
     }
     return daemon;
-  }
-
-  get dataDir(): string {
-    return join(this.folder, 'data');
   }
 
   get token(): string {
@@ -79,18 +79,20 @@ export class TestDaemon {
   /** Waits for /readyz after `launch`; throws with the log when the daemon ends or takes too long. */
   async ready(): Promise<void> {
     const startMs = performance.now();
-    await eventually(
-      async () => {
-        if (!this.#process.running) return true;
-        const response = await fetch(`${this.url}/readyz`, { signal: AbortSignal.timeout(REQUEST_TIMEOUT_MS) });
-        await response.arrayBuffer();
-        return response.ok || undefined;
-      },
-      { what: 'the daemon is ready', timeoutMs: READY_TIMEOUT_MS, everyMs: 10, explain: () => this.#process.lastLines() },
-    );
-    if (!this.#process.running) throw new Error(`the daemon ended (${await this.#process.exited()}):\n${this.#process.lastLines()}`);
+    await this.#answers('/readyz');
     this.readyMs = Math.round(performance.now() - startMs);
     this.#token = (await readFile(join(this.dataDir, 'admin.token'), 'utf8')).trim();
+  }
+
+  /** Waits for the first answer after `launch`, whatever the daemon misses; throws as `ready` does. */
+  alive(): Promise<void> {
+    return this.#answers('/healthz');
+  }
+
+  /** Memory of the process that is resident now, in bytes. Linux tells. */
+  async residentBytes(): Promise<number> {
+    const status = await readFile(`/proc/${this.#process.pid}/status`, 'utf8');
+    return Number(/^VmRSS:\s*(\d+) kB$/m.exec(status)?.[1]) * 1_024;
   }
 
   async restart(): Promise<void> {
@@ -117,6 +119,19 @@ export class TestDaemon {
   async dispose(): Promise<void> {
     await this.kill();
     await rm(this.folder, { recursive: true, force: true });
+  }
+
+  async #answers(path: string): Promise<void> {
+    await eventually(
+      async () => {
+        if (!this.#process.running) return true;
+        const response = await fetch(`${this.url}${path}`, { signal: AbortSignal.timeout(REQUEST_TIMEOUT_MS) });
+        await response.arrayBuffer();
+        return response.ok || undefined;
+      },
+      { what: `the daemon answers ${path}`, timeoutMs: READY_TIMEOUT_MS, everyMs: 10, explain: () => this.#process.lastLines() },
+    );
+    if (!this.#process.running) throw new Error(`the daemon ended (${await this.#process.exited()}):\n${this.#process.lastLines()}`);
   }
 
   #spawn(): TestProcess {

@@ -250,6 +250,22 @@ export class FakeServices implements ApiServices {
 
   readonly sources = { list: (tenant: string) => this.allSources.filter((source) => source.tenant === tenant) };
   readonly metrics = async () => ({ type: 'text/plain; version=0.0.4', data: 'twinbox_ring_slots 16\n' });
+  backupsOpen = 0;
+  /** Pieces of a backup; throws the one that is an error. */
+  backupChunks: readonly (Uint8Array | Error)[] = [Buffer.from('"tar'), Buffer.from(' archive"')];
+
+  readonly backup = async () => {
+    this.backupsOpen++;
+    const pieces = this.backupChunks;
+    async function* chunks() {
+      for (const piece of pieces) {
+        if (piece instanceof Error) throw piece;
+        yield piece;
+      }
+    }
+    return { chunks: chunks(), close: () => void this.backupsOpen-- };
+  };
+
   readonly stream = () => ({
     profile: 'balanced' as const,
     next: this.samples.length as Sequence,
@@ -325,6 +341,14 @@ export class FakeServices implements ApiServices {
       profile: 'balanced',
       samples: this.samples.length,
       fileBytes: 0,
+      rawBytes: 0,
+      rollupBytes: 0,
+      logBytes: 0,
+      bytesPerSample: null,
+      unsealedWindows: 0,
+      unsealedRows: 0,
+      freeBytes: 0,
+      days: 0,
       oldestMs: this.samples[0]?.timeMs ?? null,
       newestMs: this.samples.at(-1)?.timeMs ?? null,
     }),

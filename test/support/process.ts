@@ -28,6 +28,10 @@ export class TestProcess {
     this.#child.once('error', (error) => this.#keep(`${command}: ${error.message}`));
   }
 
+  get pid(): number | undefined {
+    return this.#child.pid;
+  }
+
   get running(): boolean {
     return this.#child.pid !== undefined && this.#child.exitCode === null && this.#child.signalCode === null;
   }

@@ -40,23 +40,35 @@ export class Aggregate {
     const { from, to } = this.#query.range;
     let day = Number.NaN;
     let left: readonly number[] = [];
+    const bare = this.#thinnedDays();
     for (const slab of slabs(this.#layout, from, to)) {
       if (dayOf(slab.fromMs) !== day) {
         day = dayOf(slab.fromMs);
+        while ((bare[0] ?? day) < day) this.#afterDay(bare.shift() as number);
+        if (bare[0] === day) bare.shift();
         left = this.#afterDay(day);
       }
       if (left.length > 0) this.#foldSlab(slab, left);
     }
+    for (const each of bare) this.#afterDay(each);
     for (const fold of this.#folds) fold.finish();
     return inOrder(this.#folds, this.#ranking);
   }
 
-  /** Folds a day from its rollups where nothing came late; returns the ranks of the tags that must be asked for samples. */
+  /** Days of the range of which the rollups are left, ascending; some may have got late samples since. */
+  #thinnedDays(): number[] {
+    const { from, to } = this.#query.range;
+    const days = to > from ? this.#layout.rollupDays.thinned() : [];
+    return days.filter((day) => day >= dayOf(from) && day <= dayOf(to - 1)).sort((a, b) => a - b);
+  }
+
+  /** Folds a day from its rollups where nothing came late, or its samples are gone; returns the ranks of the tags that must be asked for samples. */
   #afterDay(day: number): readonly number[] {
     const { range, step, aggregation } = this.#query;
     const ranks = this.#ranking.tags.map((_, rank) => rank);
     const fromMs = Math.max(range.from, day * DAY_MS);
     const toMs = Math.min(range.to, (day + 1) * DAY_MS);
+    if (this.#layout.rollupDays.isThinned(day)) return isComposed(step) ? ranks.filter((rank) => !this.#foldThinned(rank, day)) : ranks;
     if (!this.#layout.days.has(day) || !isOnGrid(fromMs, toMs, step, this.#buckets) || !isSettled(this.#layout, day)) return ranks;
     return ranks.filter((rank) => {
       const series = this.#only(rank);
@@ -65,6 +77,21 @@ export class Aggregate {
       this.#folds[rank]?.addCells({ columns, from: 0, to: columns.rows, firstKey: 0, originMs: day * DAY_MS }, fromMs, toMs);
       return false;
     });
+  }
+
+  /**
+   * Folds what is left of a day, without the cells that the range cuts; false when nothing is left of the tag. Samples of several series
+   * that overwrote each other count twice: rollups do not show it.
+   */
+  #foldThinned(rank: number, day: number): boolean {
+    const { range, aggregation } = this.#query;
+    const members = this.#ranking.tags[rank]?.members ?? [];
+    const cells = members.flatMap((series) => {
+      const columns = this.#rollups.day(day, series, aggregation);
+      return columns ? [{ columns, from: 0, to: columns.rows, firstKey: 0, originMs: day * DAY_MS }] : [];
+    });
+    this.#folds[rank]?.addCellsTogether(cells, range.from, range.to - ROLLUP_MS + 1);
+    return cells.length > 0;
   }
 
   #foldSlab(slab: Slab, ranks: readonly number[]): void {
@@ -110,6 +137,11 @@ function bundleIn(
   const bundle = bundleOf(series);
   if (!known.has(bundle)) known.set(bundle, rollups.bundle(part, bundle, aggregation));
   return known.get(bundle);
+}
+
+/** True when buckets consist of whole cells. */
+function isComposed(step: Step | undefined): boolean {
+  return !step || !('ms' in step) || step.ms % ROLLUP_MS === 0;
 }
 
 /** True when no cell of [fromMs, toMs), which is a day at most, lies across an edge of the range or of a bucket. */

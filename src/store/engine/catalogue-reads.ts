@@ -2,6 +2,7 @@
 import type { Sequence, SeriesId } from '../../core/tag.ts';
 import type { Database } from '../sqlite/database.ts';
 import type { StoredRun } from './blobs.ts';
+import type { RollupDay } from './rollup-days.ts';
 
 /**
  * One sealed stretch of a window; the switch that makes its chunks count. Its samples came in between the two sequences,
@@ -30,6 +31,10 @@ export interface Day extends Omit<Part, 'window' | 'part'> {
 const PART_COLUMNS = 'window, part, first_seq AS firstSequence, last_seq AS lastSequence, rows, oldest_ms AS oldestMs';
 const DAY_COLUMNS = 'day, generation, first_seq AS firstSequence, last_seq AS lastSequence, rows, oldest_ms AS oldestMs, bytes';
 
+interface RollupDayRow extends Omit<RollupDay, 'isThinned'> {
+  readonly thinned: number;
+}
+
 export class CatalogueReads {
   readonly database: Database;
   readonly #getChunk;
@@ -38,6 +43,7 @@ export class CatalogueReads {
   readonly #getWindowRollup;
   readonly #partsBetween;
   readonly #daysBetween;
+  readonly #rollupDaysBetween;
 
   /** The tables are there. */
   constructor(database: Database) {
@@ -48,6 +54,7 @@ export class CatalogueReads {
     this.#getWindowRollup = database.prepare('SELECT data FROM window_rollup WHERE window = ? AND part = ? AND bundle = ?').pluck();
     this.#partsBetween = database.prepare(`SELECT ${PART_COLUMNS} FROM part WHERE window >= ? AND window < ? ORDER BY window, part`);
     this.#daysBetween = database.prepare(`SELECT ${DAY_COLUMNS} FROM day WHERE day >= ? AND day < ? ORDER BY day`);
+    this.#rollupDaysBetween = database.prepare('SELECT day, bytes, thinned FROM rollup_day WHERE day >= ? AND day < ? ORDER BY day');
   }
 
   chunk({ window, part }: PartNumber, series: SeriesId): StoredRun | undefined {
@@ -75,6 +82,12 @@ export class CatalogueReads {
   /** Days [first, end) that have a file. */
   days(firstDay = Number.MIN_SAFE_INTEGER, endDay = Number.MAX_SAFE_INTEGER): Day[] {
     return this.#daysBetween.all(firstDay, endDay) as Day[];
+  }
+
+  /** Days [first, end) that have rollups. */
+  rollupDays(firstDay = Number.MIN_SAFE_INTEGER, endDay = Number.MAX_SAFE_INTEGER): RollupDay[] {
+    const rows = this.#rollupDaysBetween.all(firstDay, endDay) as RollupDayRow[];
+    return rows.map(({ day, bytes, thinned }) => ({ day, bytes, isThinned: thinned === 1 }));
   }
 
   /** Series that have a chunk in a part, ascending. */

@@ -1,4 +1,5 @@
 /** `store.db`: series, sealed chunks, rollups, the switch table of day files. Synchronous SQLite, in the store worker. */
+import { statSync } from 'node:fs';
 import type { Sequence, SeriesDef, SeriesId } from '../../core/tag.ts';
 import { openDatabase, sqliteError } from '../sqlite/database.ts';
 import { type Migrations, migrate } from '../sqlite/migrations.ts';
@@ -6,8 +7,11 @@ import type { StoredRun } from './blobs.ts';
 import { CatalogueReads, type Day, type Part, type PartNumber } from './catalogue-reads.ts';
 import { WINDOWS_PER_DAY } from './grid.ts';
 import { LatestTable } from './latest-table.ts';
+import type { RollupDay } from './rollup-days.ts';
 
 const CACHE_KIB = 4_096;
+/** A step of removing rollups. */
+const ROLLUPS_AT_ONCE = 1_000;
 /** A step of sweeping: about 5 ms. */
 const SWEEP_CHUNKS = 500;
 const SWEEP_ROLLUPS = 200;
@@ -41,6 +45,11 @@ const MIGRATIONS: Migrations = [
      id INTEGER PRIMARY KEY, window INTEGER NOT NULL, part INTEGER NOT NULL, bundle INTEGER NOT NULL, data BLOB NOT NULL
    ) STRICT;
    CREATE UNIQUE INDEX window_rollup_place ON window_rollup (window, part, bundle);`,
+  `ALTER TABLE progress DROP COLUMN gone_ms;
+   ALTER TABLE progress DROP COLUMN gone_seq;
+   CREATE TABLE gone (day INTEGER PRIMARY KEY, seq INTEGER NOT NULL) STRICT;
+   CREATE TABLE rollup_day (day INTEGER PRIMARY KEY, bytes INTEGER NOT NULL, thinned INTEGER NOT NULL) STRICT;
+   INSERT INTO rollup_day SELECT day, sum(length(data)), 0 FROM day_rollup GROUP BY day;`,
 ];
 
 /** How far the engine has come. */
@@ -49,8 +58,8 @@ export interface Progress {
   readonly next: Sequence;
   /** The log is needed from here on. */
   readonly kept: Sequence;
-  /** What was older than this and came in before the sequence was removed for its age. */
-  readonly gone: { readonly beforeMs: number; readonly sequence: Sequence };
+  /** By day: what came in for it before the sequence was removed. Only those that the log may still hold records of. */
+  readonly gone: ReadonlyMap<number, Sequence>;
 }
 
 export class Catalogue extends CatalogueReads {
@@ -59,6 +68,7 @@ export class Catalogue extends CatalogueReads {
   readonly #insertTimes;
   readonly #putDayRollup;
   readonly #insertWindowRollup;
+  readonly #addDayRollup;
   #nextTimes: number;
 
   constructor(file: string) {
@@ -72,6 +82,7 @@ export class Catalogue extends CatalogueReads {
     this.#insertTimes = database.prepare('INSERT INTO times VALUES (?, ?)');
     this.#putDayRollup = database.prepare('INSERT OR REPLACE INTO day_rollup VALUES (?, ?, ?)');
     this.#insertWindowRollup = database.prepare('INSERT INTO window_rollup (window, part, bundle, data) VALUES (?, ?, ?, ?)');
+    this.#addDayRollup = database.prepare('INSERT OR IGNORE INTO day_rollup VALUES (?, ?, ?)');
     this.#nextTimes = Number(database.prepare('SELECT coalesce(max(id), 0) + 1 FROM times').pluck().get());
   }
 
@@ -103,22 +114,19 @@ export class Catalogue extends CatalogueReads {
   }
 
   progress(): Progress {
-    const row = this.database.prepare('SELECT next, kept, gone_ms AS goneMs, gone_seq AS goneSequence FROM progress').get() as {
-      next: Sequence;
-      kept: Sequence;
-      goneMs: number | null;
-      goneSequence: Sequence;
-    };
-    const { next, kept, goneMs, goneSequence } = row;
-    return { next, kept, gone: { beforeMs: goneMs ?? Number.NEGATIVE_INFINITY, sequence: goneSequence } };
+    const { next, kept } = this.database.prepare('SELECT next, kept FROM progress').get() as Pick<Progress, 'next' | 'kept'>;
+    const gone = this.database.prepare('SELECT day, seq FROM gone').raw().all() as [number, Sequence][];
+    return { next, kept, gone: new Map(gone) };
   }
 
   setSealed(next: Sequence, kept: Sequence): void {
     this.database.prepare('UPDATE progress SET next = ?, kept = ?').run(next, kept);
   }
 
-  setGone({ beforeMs, sequence }: Progress['gone']): void {
-    this.database.prepare('UPDATE progress SET gone_ms = ?, gone_seq = ?').run(beforeMs, sequence);
+  /** Forgets those of whose days the log holds nothing any more: it begins at `logStart`. */
+  setGone(day: number, sequence: Sequence, logStart: Sequence): void {
+    this.database.prepare('INSERT OR REPLACE INTO gone VALUES (?, ?)').run(day, sequence);
+    this.database.prepare('DELETE FROM gone WHERE seq <= ?').run(logStart);
   }
 
   definitions(): { readonly id: SeriesId; readonly def: SeriesDef }[] {
@@ -192,8 +200,34 @@ export class Catalogue extends CatalogueReads {
     return true;
   }
 
-  putDayRollup(day: number, series: SeriesId, data: Uint8Array): void {
-    this.#putDayRollup.run(day, series, data);
+  /**
+   * Puts the rollups of a day in place of those it had. Of a day that is thinned only those of series that have none: what came late
+   * is not the whole of it.
+   */
+  putDayRollups(day: number, rollups: readonly { readonly series: SeriesId; readonly data: Uint8Array }[]): void {
+    const known = this.rollupDay(day);
+    const put = known?.isThinned ? this.#addDayRollup : this.#putDayRollup;
+    let bytes = known?.isThinned ? known.bytes : 0;
+    for (const { series, data } of rollups) if (put.run(day, series, data).changes > 0) bytes += data.length;
+    this.database.prepare('INSERT OR REPLACE INTO rollup_day VALUES (?, ?, ?)').run(day, bytes, known?.isThinned ? 1 : 0);
+  }
+
+  rollupDay(day: number): RollupDay | undefined {
+    return this.rollupDays(day, day + 1)[0];
+  }
+
+  /** Its samples go, its rollups stay. */
+  thinDay(day: number): void {
+    this.database.prepare('UPDATE rollup_day SET thinned = 1 WHERE day = ?').run(day);
+  }
+
+  /** Removes some rollups of a day, and with the last of them the day; true when there may be more. */
+  removeRollups(day: number): boolean {
+    const some = `SELECT series FROM day_rollup WHERE day = :day LIMIT ${ROLLUPS_AT_ONCE}`;
+    const removed = this.database.prepare(`DELETE FROM day_rollup WHERE day = :day AND series IN (${some})`).run({ day }).changes;
+    if (removed === ROLLUPS_AT_ONCE) return true;
+    this.database.prepare('DELETE FROM rollup_day WHERE day = ?').run(day);
+    return false;
   }
 
   putWindowRollup({ window, part }: PartNumber, bundle: number, data: Uint8Array): void {
@@ -206,10 +240,9 @@ export class Catalogue extends CatalogueReads {
       .run(day, generation, firstSequence, lastSequence, rows, oldestMs, bytes);
   }
 
-  /** With its rollups. */
+  /** Forgets its file; its rollups stay. */
   removeDay(day: number): void {
     this.database.prepare('DELETE FROM day WHERE day = ?').run(day);
-    this.database.prepare('DELETE FROM day_rollup WHERE day = ?').run(day);
   }
 
   /** Forgets the parts of a day; their chunks are then garbage, for `sweep`. */
@@ -218,7 +251,11 @@ export class Catalogue extends CatalogueReads {
     this.database.prepare('DELETE FROM part WHERE window >= ? AND window < ?').run(first, end);
   }
 
-  bytes(): number {
-    return Number(this.database.pragma('page_count', { simple: true })) * Number(this.database.pragma('page_size', { simple: true }));
+  /** Of the file with SQLite's own log, and how many of them are free pages, for use again. */
+  bytes(): { readonly file: number; readonly free: number } {
+    const of = (what: string) => Number(this.database.pragma(what, { simple: true }));
+    const [pageBytes, pages, free] = [of('page_size'), of('page_count'), of('freelist_count')];
+    const log = statSync(`${this.database.name}-wal`, { throwIfNoEntry: false })?.size ?? 0;
+    return { file: pages * pageBytes + log, free: free * pageBytes };
   }
 }

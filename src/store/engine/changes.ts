@@ -8,7 +8,7 @@ import { ColumnsBuilder } from '../columns.ts';
 import type { ChangesPage } from '../telemetry.ts';
 import type { Progress } from './catalogue.ts';
 import type { Day, Part } from './catalogue-reads.ts';
-import { BLOCKS_PER_DAY, DAY_MS, WINDOW_MS } from './grid.ts';
+import { BLOCKS_PER_DAY, DAY_MS, dayOf, WINDOW_MS } from './grid.ts';
 import { type Layout, partRun } from './reader.ts';
 import { lowerBound, type Run } from './run.ts';
 import { sampleVisitor } from './sample-visitor.ts';
@@ -81,19 +81,19 @@ export class Changes {
     const { gone } = this.#progress();
     let arrival = 0;
     let next = from;
-    let isGone = false;
+    let frameEnd = 0;
     const visitor = sampleVisitor(
       (series, timeMs, number, wide, status) => {
         const at = arrival++;
         if (at < from || columns.rows === limit) return;
         next = (at + 1) as Sequence;
-        if (!isGone || timeMs >= gone.beforeMs) columns.add(series, timeMs, wide ?? number, status);
+        if (gone.size === 0 || frameEnd > (gone.get(dayOf(timeMs)) ?? 0)) columns.add(series, timeMs, wide ?? number, status);
       },
       () => {},
     );
     const frame = (first: Sequence, end: Sequence) => {
       arrival = first;
-      isGone = end <= gone.sequence;
+      frameEnd = end;
     };
     let at: Sequence | undefined = from;
     while (at !== undefined && columns.rows < limit) at = this.#wal.durable.read(at, limit - columns.rows, { ...visitor, frame });

@@ -5,10 +5,12 @@
 import { mkdirSync } from 'node:fs';
 import { join } from 'node:path';
 import type { Clock } from '../../core/clock.ts';
+import { GatewayError } from '../../core/errors.ts';
 import type { Ring } from '../../core/ring.ts';
 import type { Sequence, SeriesDef, SeriesId } from '../../core/tag.ts';
 import type { UnixMs } from '../../core/time.ts';
 import type { Engine } from '../engine.ts';
+import { freeBytesOf } from '../free-bytes.ts';
 import type {
   AggregateColumns,
   AggregateQuery,
@@ -23,11 +25,12 @@ import type {
   StoreStats,
   TimeRange,
 } from '../telemetry.ts';
+import { type BackupParts, copyStore } from './backup.ts';
 import { Blobs } from './blobs.ts';
 import { Catalogue } from './catalogue.ts';
 import { Changes } from './changes.ts';
 import { DayFiles } from './day-files.ts';
-import { windowOf } from './grid.ts';
+import { dayOf, windowOf } from './grid.ts';
 import { Intake } from './intake.ts';
 import { LatestSamples } from './latest.ts';
 import { Maintenance } from './maintenance.ts';
@@ -35,15 +38,14 @@ import { OpenWindows } from './open-windows.ts';
 import { PartIndex } from './part-index.ts';
 import { Query } from './query.ts';
 import { sealedTo } from './reader.ts';
+import { RollupDays } from './rollup-days.ts';
 import { Rollups } from './rollups.ts';
 import { sampleVisitor } from './sample-visitor.ts';
 import { Siblings } from './siblings.ts';
+import { Ballast } from './space.ts';
 import { copyUnsealed, type UnsealedSamples } from './unsealed.ts';
 import type { Wal } from './wal/log.ts';
 import { DEFAULT_SEGMENT_BYTES, openWal, type WalOptions } from './wal/open-wal.ts';
-
-/** Samples in memory that are not sealed; beyond, nothing more is taken until sealing works again: about 400 MB. */
-const MAX_UNSEALED_ROWS = 16_000_000;
 
 export interface ColumnarOptions {
   readonly dir: string;
@@ -52,6 +54,8 @@ export interface ColumnarOptions {
   readonly report: (what: string, error: unknown) => void;
   /** Of the write-ahead log, where its own defaults do not fit. */
   readonly log?: Omit<WalOptions, 'dir'>;
+  /** Bytes that the file system of `dir` has left; asked of the kernel unless given. */
+  readonly freeBytes?: () => number;
 }
 
 /** Visits records to find where the next one starts. */
@@ -66,6 +70,8 @@ interface Opened {
   readonly query: Query;
   readonly changes: Changes;
   readonly maintenance: Maintenance;
+  /** What else a copy needs. */
+  readonly backup: Pick<BackupParts, 'days' | 'segmentBytes' | 'freeBytes'>;
 }
 
 export class ColumnarEngine implements Engine {
@@ -84,8 +90,10 @@ export class ColumnarEngine implements Engine {
   }
 
   async open(): Promise<RecoveryReport> {
-    const { dir, clock, report, log = {} } = this.#options;
+    const { dir, clock, report, log = {}, freeBytes = () => freeBytesOf(dir) } = this.#options;
     mkdirSync(dir, { recursive: true });
+    const ballast = new Ballast(dir);
+    ballast.prepare(freeBytes());
     const catalogue = new Catalogue(join(dir, 'store.db'));
     for (const { id, def } of catalogue.definitions()) this.#define(id, def);
     const definition = (series: SeriesId) => this.#definitions.get(series);
@@ -95,6 +103,7 @@ export class ColumnarEngine implements Engine {
     this.#latest.restore(catalogue.latest.rows(), definition);
     const { wal, setAside, replay } = openWal({ ...log, dir });
     for (const path of setAside) report(path, new Error('it cannot be a segment of the log and was set aside'));
+    const segmentBytes = log.segmentBytes ?? DEFAULT_SEGMENT_BYTES;
     const maintenance = new Maintenance({
       catalogue,
       blobs,
@@ -105,8 +114,11 @@ export class ColumnarEngine implements Engine {
       definitions: this.#definitions,
       siblings: this.#siblings,
       wal,
-      segmentBytes: log.segmentBytes ?? DEFAULT_SEGMENT_BYTES,
+      segmentBytes,
       clock,
+      rollupDays: new RollupDays(catalogue.rollupDays()),
+      ballast,
+      freeBytes,
     });
     const { layout, progress } = maintenance;
     const { lost } = replay(this.#replayer(maintenance), progress.kept);
@@ -115,7 +127,7 @@ export class ColumnarEngine implements Engine {
     this.#intake.newestMs = this.#latest.newestMs();
     const query = new Query(layout, new Rollups(catalogue, report), definition);
     const changes = new Changes(layout, wal, () => maintenance.progress);
-    this.#state = { catalogue, wal, query, changes, maintenance };
+    this.#state = { catalogue, wal, query, changes, maintenance, backup: { days, segmentBytes, freeBytes } };
     const catalogued = [...this.#definitions].map(([id, def]) => ({ id, def }));
     const highest = catalogued.reduce((max, { id }) => Math.max(max, id), 0);
     return { next: this.#next, nextSeriesId: (highest + 1) as SeriesId, catalogue: catalogued, newestMs: this.#edge() };
@@ -125,7 +137,7 @@ export class ColumnarEngine implements Engine {
     const { wal, maintenance } = this.#opened();
     const start = from < this.#next ? ring.visit(from, Math.min(this.#next, to) as Sequence, NOBODY) : from; // known already
     if (start >= to) return start;
-    if (maintenance.unsealedRows > MAX_UNSEALED_ROWS) throw maintenance.refusal();
+    maintenance.admit(this.#retention);
     if (this.#next === 0 && start > 0) maintenance.startAt(start);
     const end = wal.append(ring, start, to);
     this.#take(ring, start, end, maintenance);
@@ -171,7 +183,7 @@ export class ColumnarEngine implements Engine {
 
   async stats(): Promise<StoreStats> {
     const { maintenance } = this.#opened();
-    return { engine: 'columnar', ...maintenance.sizes(), newestMs: this.#edge() };
+    return { engine: 'columnar', ...maintenance.stats(), newestMs: this.#edge() };
   }
 
   async setRetention(policy: RetentionPolicy): Promise<void> {
@@ -180,6 +192,18 @@ export class ColumnarEngine implements Engine {
 
   async expire(): Promise<boolean> {
     return this.#opened().maintenance.step(this.#retention, this.#intake.newestMs);
+  }
+
+  async backup(dir: string): Promise<void> {
+    const { catalogue, wal, maintenance, backup } = this.#opened();
+    if (maintenance.isPaused) throw new GatewayError('conflict', 'a backup is being made');
+    wal.sync();
+    maintenance.pause();
+    try {
+      await copyStore({ ...backup, catalogue, wal }, dir, this.#retention);
+    } finally {
+      maintenance.resume();
+    }
   }
 
   async close(): Promise<void> {
@@ -235,7 +259,7 @@ export class ColumnarEngine implements Engine {
     let end = 0 as Sequence;
     const visitor = sampleVisitor(
       (series, timeMs, number, wide, status) => {
-        if (end <= gone.sequence && timeMs < gone.beforeMs) return;
+        if (gone.size > 0 && end <= (gone.get(dayOf(timeMs)) ?? 0)) return;
         if (end > sealedTo(layout, windowOf(timeMs))) this.#intake.take(series, timeMs, number, wide, status, first);
         else {
           this.#intake.settle(); // at equal time the later one counts

@@ -85,7 +85,7 @@ export class CompactJob {
     catalogue.commit('switching to a day file', () => {
       catalogue.putDay(day);
       catalogue.removeParts(this.day);
-      for (const { series, data } of this.#rollups) catalogue.putDayRollup(this.day, series, data);
+      catalogue.putDayRollups(this.day, this.#rollups);
     });
     return day;
   }

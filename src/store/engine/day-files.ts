@@ -24,13 +24,19 @@ export class DayFiles {
   readonly #unreadable = new Set<number>();
   /** Days with pages that cannot be read: the rest can. */
   readonly #damaged = new Set<number>();
+  #bytes = 0;
 
   constructor(dataDir: string, days: readonly Day[], blobs: Blobs, onDamage: (file: string, error: unknown) => void) {
     this.#dataDir = dataDir;
     this.#blobs = blobs;
     this.#onDamage = onDamage;
-    for (const day of days) this.#days.set(day.day, day);
+    for (const day of days) this.put(day);
     mkdirSync(join(dataDir, 'day'), { recursive: true });
+  }
+
+  /** Of all files. */
+  get bytes(): number {
+    return this.#bytes;
   }
 
   has(day: number): boolean {
@@ -74,6 +80,7 @@ export class DayFiles {
   /** A file that the catalogue has just switched to; the handle of an older generation is closed. */
   put(day: Day): void {
     this.#forget(day.day);
+    this.#bytes += day.bytes - (this.#days.get(day.day)?.bytes ?? 0);
     this.#days.set(day.day, day);
   }
 
@@ -97,6 +104,7 @@ export class DayFiles {
   drop(day: number): void {
     const known = this.#days.get(day);
     this.#forget(day);
+    this.#bytes -= known?.bytes ?? 0;
     this.#days.delete(day);
     if (known) rmSync(this.fileOf(known), { force: true });
   }

@@ -14,6 +14,7 @@ import { DayFiles } from './day-files.ts';
 import { dayOf, windowOf } from './grid.ts';
 import { PartIndex } from './part-index.ts';
 import { Query } from './query.ts';
+import { RollupDays } from './rollup-days.ts';
 import { Rollups } from './rollups.ts';
 import { type UnsealedSamples, unsealedLayout } from './unsealed.ts';
 
@@ -87,7 +88,8 @@ export class History {
       const days = this.#reads.days(dayOf(range.from), dayOf(range.to - 1) + 1);
       this.#days.follow(days, range);
       const parts = new PartIndex(this.#reads.parts(windowOf(range.from), windowOf(range.to - 1) + 1));
-      const layout = { catalogue: this.#reads, blobs: this.#blobs, parts, days: this.#days, ...unsealedLayout(unsealed) };
+      const rollupDays = new RollupDays(this.#reads.rollupDays(dayOf(range.from), dayOf(range.to - 1) + 1));
+      const layout = { catalogue: this.#reads, blobs: this.#blobs, parts, days: this.#days, rollupDays, ...unsealedLayout(unsealed) };
       const query = new Query(layout, this.#rollups, (series) => this.#definitions.get(series), guard);
       return { days, answer: ask(query) };
     } catch (error) {

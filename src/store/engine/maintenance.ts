@@ -3,7 +3,7 @@ import type { Clock } from '../../core/clock.ts';
 import { GatewayError, isGatewayError } from '../../core/errors.ts';
 import type { Sequence, SeriesDef, SeriesId } from '../../core/tag.ts';
 import type { UnixMs } from '../../core/time.ts';
-import type { RetentionPolicy } from '../telemetry.ts';
+import type { RetentionPolicy, StoreStats } from '../telemetry.ts';
 import type { Blobs } from './blobs.ts';
 import type { Catalogue, Progress } from './catalogue.ts';
 import { CompactJob, type OwnLayout } from './compact-job.ts';
@@ -12,16 +12,18 @@ import { DAY_MS, dayOf, dayOfWindow, WINDOW_MS, WINDOWS_PER_DAY } from './grid.t
 import type { LatestSamples } from './latest.ts';
 import { type OpenWindow, OpenWindows } from './open-windows.ts';
 import type { PartIndex } from './part-index.ts';
+import { type Removal, Retention, type Sizes } from './retention.ts';
+import type { RollupDays } from './rollup-days.ts';
 import { SealJob } from './seal-job.ts';
 import type { Siblings } from './siblings.ts';
+import { type Ballast, leastFreeBytes } from './space.ts';
+import { MAX_OPEN_BYTES, MAX_UNSEALED_BYTES } from './unsealed-limit.ts';
 import type { Wal } from './wal/log.ts';
 
 /** A step of work: commits of new data wait no longer than this. */
 const STEP_MS = 4;
 /** Samples that come this late still join their window before it is sealed. */
 const GRACE_MS = 5_000;
-/** Heads of about 100 MB: then the windows are sealed as they are, in parts. */
-const MAX_OPEN_ROWS = 4_000_000;
 /** A plant has a few windows open; a backfill has many, and each costs memory. */
 const MAX_OPEN_WINDOWS = 256;
 /** Late samples wait this long for others of their window. */
@@ -32,6 +34,10 @@ const MAX_LATE_PARTS = 8;
 const MAX_LIVE_SEGMENTS = 32;
 /** After a failure for want of space. */
 const RETRY_MS = 5_000;
+/** How often the room of the file system is looked at while samples come: at 4 M samples a second, some 4 MB go by between two looks. */
+const LOOK_MS = 250;
+/** More than twice what the file of a day and its rollups take in a mixture of plant data. */
+const FILE_BYTES_PER_ROW = 2;
 
 export interface MaintenanceParts {
   readonly catalogue: Catalogue;
@@ -45,6 +51,16 @@ export interface MaintenanceParts {
   readonly wal: Wal;
   readonly segmentBytes: number;
   readonly clock: Clock;
+  readonly rollupDays: RollupDays;
+  readonly ballast: Ballast;
+  /** Of the file system. */
+  readonly freeBytes: () => number;
+}
+
+type EngineSizes = Omit<StoreStats, 'engine' | 'profile' | 'newestMs'>;
+
+function mebibytes(bytes: number): string {
+  return `${(bytes / 2 ** 20).toFixed(1)} MiB`;
 }
 
 export class Maintenance {
@@ -61,11 +77,20 @@ export class Maintenance {
   #restUntilMs = 0;
   #lateSinceMs: number | undefined;
   #failure: GatewayError | undefined;
+  readonly #retention: Retention;
+  readonly #ballast: Ballast;
+  #isPaused = false;
+  /** When the room of the file system is looked at again, and what was seen. */
+  #lookMs = 0;
+  #isFull = false;
+  #freeBytes = 0;
 
   constructor(house: MaintenanceParts) {
     this.#house = house;
-    const { catalogue, blobs, parts, days, open } = house;
-    this.layout = { catalogue, blobs, parts, days, frozen: this.#frozen, open };
+    const { catalogue, blobs, parts, days, rollupDays, open, clock, ballast } = house;
+    this.layout = { catalogue, blobs, parts, days, rollupDays, frozen: this.#frozen, open };
+    this.#retention = new Retention(this.layout, clock);
+    this.#ballast = ballast;
     this.#progress = catalogue.progress();
     this.#sweeps = [[Number.MIN_SAFE_INTEGER, Number.MAX_SAFE_INTEGER]]; // what a crash may have left
   }
@@ -85,10 +110,11 @@ export class Maintenance {
     return this.#frozen.values();
   }
 
-  get unsealedRows(): number {
-    let rows = this.#house.open.rows;
-    for (const window of this.#frozen.values()) rows += window.rows;
-    return rows;
+  /** Memory that samples take which are not sealed. */
+  get unsealedBytes(): number {
+    let bytes = this.#house.open.bytes;
+    for (const window of this.#frozen.values()) bytes += window.bytes;
+    return bytes;
   }
 
   /** Why nothing more is taken. */
@@ -101,42 +127,92 @@ export class Maintenance {
   }
 
   /** One step; true when there is more to do at once. Throws what a failed step brings, and rests then. */
-  step(retention: RetentionPolicy, newestMs: number): boolean {
+  step(policy: RetentionPolicy, newestMs: number): boolean {
     const { clock } = this.#house;
     const startMs = clock.monotonicMs();
-    if (startMs < this.#restUntilMs) return false;
+    if (this.#isPaused || startMs < this.#restUntilMs) return false;
     const isOver = () => clock.monotonicMs() - startMs > STEP_MS;
     try {
-      const more = this.#work(retention, newestMs, isOver);
+      const more = this.#work(policy, newestMs, isOver);
       this.#failure = undefined;
       return more;
     } catch (error) {
+      this.#abandonCompaction();
+      if (isGatewayError(error, 'disk_full') && this.#ballast.release()) return true;
       this.#restUntilMs = startMs + RETRY_MS;
       if (isGatewayError(error)) this.#failure = error;
-      this.#abandonCompaction();
       throw error;
     }
   }
 
+  /**
+   * Before new samples are taken. Throws when they cannot be: `overloaded` or why sealing fails while too much waits in memory,
+   * `disk_full` while the file system has less room than a quarter of the reserve and nothing is left that may go.
+   */
+  admit(policy: RetentionPolicy): void {
+    if (this.unsealedBytes > MAX_UNSEALED_BYTES) throw this.refusal();
+    const leastBytes = leastFreeBytes(policy);
+    const nowMs = this.#house.clock.monotonicMs();
+    if (leastBytes === 0) return;
+    if (nowMs >= this.#lookMs) {
+      this.#lookMs = nowMs + LOOK_MS;
+      while (this.#house.freeBytes() < leastBytes && !this.#isPaused && this.#makeRoom(policy.reserveBytes));
+      const freeBytes = this.#house.freeBytes();
+      this.#isFull = freeBytes < leastBytes;
+      this.#freeBytes = freeBytes;
+    }
+    if (!this.#isFull) return;
+    const room = `${mebibytes(this.#freeBytes)} are free, a quarter of the reserve is ${mebibytes(leastBytes)}`;
+    throw new GatewayError('disk_full', `${room}, and nothing is left that may be removed`);
+  }
+
+  get isPaused(): boolean {
+    return this.#isPaused;
+  }
+
+  /** While paused nothing that is sealed moves or goes: for a copy of it. */
+  pause(): void {
+    this.#abandonCompaction();
+    this.#isPaused = true;
+  }
+
+  resume(): void {
+    this.#isPaused = false;
+  }
+
   /** A sample that came again after its window had been sealed counts twice until its day is compacted. */
-  sizes(): { readonly samples: number; readonly fileBytes: number; readonly oldestMs: UnixMs | null } {
-    const { days, parts, catalogue, wal, open } = this.#house;
+  stats(): EngineSizes {
+    const { days, parts, catalogue, open, rollupDays, freeBytes } = this.#house;
     const sealed = [...days.all(), ...parts.all()];
     const unsealed = [...this.#frozen.values(), ...open.all()];
-    const samples = sealed.reduce((sum, { rows }) => sum + rows, 0) + unsealed.reduce((sum, window) => sum + window.samples, 0);
-    const { liveSegments, freeSegments } = wal.stats;
-    const fileBytes =
-      days.all().reduce((sum, { bytes }) => sum + bytes, 0) + catalogue.bytes() + (liveSegments + freeSegments) * this.#house.segmentBytes;
+    const sealedRows = sealed.reduce((sum, { rows }) => sum + rows, 0);
+    const unsealedRows = unsealed.reduce((sum, { samples }) => sum + samples, 0);
     const oldest = [...sealed, ...unsealed].reduce((least, { oldestMs }) => Math.min(least, oldestMs), Number.POSITIVE_INFINITY);
-    return { samples, fileBytes, oldestMs: Number.isFinite(oldest) ? (oldest as UnixMs) : null };
+    const { totalBytes, storeFreeBytes } = this.#sizes();
+    const rawBytes = days.bytes + catalogue.bytes().file - storeFreeBytes - rollupDays.bytes;
+    return {
+      samples: sealedRows + unsealedRows,
+      fileBytes: totalBytes,
+      rawBytes,
+      rollupBytes: rollupDays.bytes,
+      logBytes: this.#logBytes(),
+      bytesPerSample: sealedRows > 0 ? rawBytes / sealedRows : null,
+      unsealedWindows: unsealed.length,
+      unsealedRows,
+      freeBytes: freeBytes(),
+      days: days.all().length,
+      oldestMs: Number.isFinite(oldest) ? (oldest as UnixMs) : null,
+    };
   }
 
   close(): void {
     this.#abandonCompaction();
+    this.#ballast.abandon();
     this.#house.days.close();
   }
 
-  #work(retention: RetentionPolicy, newestMs: number, isOver: () => boolean): boolean {
+  #work(policy: RetentionPolicy, newestMs: number, isOver: () => boolean): boolean {
+    if (this.#makeRoom(policy.reserveBytes)) return true;
     if (this.#seal) return this.#sealOn(this.#seal, isOver);
     if (this.#startSeal(newestMs)) return true;
     if (this.#compact) return this.#compactOn(this.#compact, isOver);
@@ -145,7 +221,7 @@ export class Maintenance {
       if (this.#house.catalogue.sweep(...sweep)) return true;
       this.#sweeps.shift();
     }
-    return this.#expire(retention, newestMs) || this.#startCompact(newestMs);
+    return this.#expire(policy) || this.#startCompact(policy, newestMs) || this.#ballast.restore(policy, this.#house.freeBytes());
   }
 
   // ── sealing ────────────────────────────────────────────────────────────────────────────────────────────────────────
@@ -167,7 +243,7 @@ export class Maintenance {
     const { open, wal, clock } = this.#house;
     if (open.size === 0) return [];
     const numbers = open.numbers();
-    const crowded = open.rows > MAX_OPEN_ROWS || wal.stats.liveSegments > MAX_LIVE_SEGMENTS;
+    const crowded = open.bytes > MAX_OPEN_BYTES || wal.stats.liveSegments > MAX_LIVE_SEGMENTS;
     if (crowded) return numbers;
     const edgeMs = Math.max(newestMs, clock.now()) - GRACE_MS;
     const past = numbers.filter((window) => (window + 1) * WINDOW_MS <= edgeMs);
@@ -205,15 +281,24 @@ export class Maintenance {
   // ── days ───────────────────────────────────────────────────────────────────────────────────────────────────────────
 
   /** A day that is over, or one with too many late parts. */
-  #startCompact(newestMs: number): boolean {
+  #startCompact(policy: RetentionPolicy, newestMs: number): boolean {
     const { parts, open, clock, siblings } = this.#house;
     const today = dayOf(Math.min(newestMs, clock.now()) - GRACE_MS - WINDOW_MS);
     const busy = new Set(open.numbers().map(dayOfWindow)); // what is unsealed of a day must have come after all that its file holds
     const due = [...parts.days()].filter((day) => day < today && !busy.has(day) && this.#isWorthCompacting(day)).sort((a, b) => a - b)[0];
     if (due === undefined) return false;
+    const neededBytes = this.#roomFor(policy, due);
+    if (this.#house.freeBytes() < neededBytes) return this.#makeRoom(neededBytes, due);
     const sealed: OwnLayout = { ...this.layout, frozen: new Map(), open: new OpenWindows() };
     this.#compact = new CompactJob(sealed, siblings, due);
     return true;
+  }
+
+  /** A file is written beside what it replaces. That must not eat into what is needed for new samples. */
+  #roomFor(policy: RetentionPolicy, day: number): number {
+    const { parts, days } = this.#house;
+    const rows = parts.rowsOf(day) + (days.get(day)?.rows ?? 0);
+    return policy.reserveBytes ? leastFreeBytes(policy) + rows * FILE_BYTES_PER_ROW : 0;
   }
 
   #abandonCompaction(): void {
@@ -232,7 +317,7 @@ export class Maintenance {
 
   #compactOn(job: CompactJob, isOver: () => boolean): boolean {
     if (!job.step(isOver)) return true;
-    const { days, parts, catalogue } = this.#house;
+    const { days, parts, catalogue, rollupDays } = this.#house;
     const before = days.get(job.day);
     if (before && !days.isReadable(job.day)) {
       this.#abandonCompaction(); // some of the file could not be taken over
@@ -242,6 +327,8 @@ export class Maintenance {
     this.#compact = undefined;
     parts.dropDay(job.day);
     days.put(day);
+    const rollups = catalogue.rollupDay(job.day);
+    if (rollups) rollupDays.put(rollups);
     if (before) days.discard(before);
     this.#sweepDay(job.day);
     catalogue.checkpoint();
@@ -252,28 +339,71 @@ export class Maintenance {
     this.#sweeps.push([day * WINDOWS_PER_DAY, (day + 1) * WINDOWS_PER_DAY]);
   }
 
-  /** Removes the oldest day that is wholly too old; true when it did. */
-  #expire({ maxAgeMs }: RetentionPolicy, newestMs: number): boolean {
-    if (maxAgeMs === undefined || !Number.isFinite(newestMs)) return false;
-    const { days, parts, open, catalogue, latest, wal, clock } = this.#house;
-    const firstKept = dayOf(Math.min(newestMs, clock.now()) - maxAgeMs); // a sample from the future must not sweep out the present
-    const known = [...days.days(), ...parts.days(), ...open.numbers().map(dayOfWindow)];
-    const oldest = known.reduce((least, day) => Math.min(least, day), Number.POSITIVE_INFINITY);
-    if (oldest >= firstKept) return false;
-    wal.sync(); // ends the frame: each one lies wholly before or wholly behind what is removed
-    const gone = { beforeMs: Math.max(firstKept * DAY_MS, this.#progress.gone.beforeMs), sequence: wal.next };
-    catalogue.commit('removing a day', () => {
-      catalogue.removeDay(oldest);
-      catalogue.removeParts(oldest);
-      catalogue.setGone(gone);
-      catalogue.latest.removeBefore(gone.beforeMs);
-    });
-    latest.dropBefore(gone.beforeMs);
-    this.#progress = { ...this.#progress, gone };
-    for (const window of open.numbers()) if (dayOfWindow(window) === oldest) open.take(window);
-    parts.dropDay(oldest);
-    days.drop(oldest);
-    this.#sweepDay(oldest);
+  // ── retention ──────────────────────────────────────────────────────────────────────────────────────────────────────
+
+  /** Removes what is next for its age, or because the data takes up too much; true when it did. */
+  #expire(policy: RetentionPolicy): boolean {
+    const removal = this.#retention.tooOld(policy) ?? this.#retention.tooMuch(policy, this.#sizes());
+    if (removal) this.#remove(removal);
+    return removal !== undefined;
+  }
+
+  /** Removes the oldest day, of those before `before`, when the file system has less room than is needed; true when it did. */
+  #makeRoom(neededBytes = 0, before = Number.POSITIVE_INFINITY): boolean {
+    const freeBytes = this.#house.freeBytes();
+    if (freeBytes >= neededBytes) return false;
+    const removal = this.#retention.tooTight(freeBytes, neededBytes, this.#sizes());
+    if (!removal || removal.day >= before) return false;
+    this.#remove(removal);
     return true;
+  }
+
+  #sizes(): Sizes {
+    const { file, free } = this.#house.catalogue.bytes();
+    return { totalBytes: this.#house.days.bytes + file + this.#logBytes() + this.#ballast.bytes, storeFreeBytes: free };
+  }
+
+  #logBytes(): number {
+    const { liveSegments, freeSegments } = this.#house.wal.stats;
+    return (liveSegments + freeSegments) * this.#house.segmentBytes;
+  }
+
+  #remove(removal: Removal): void {
+    const { catalogue, rollupDays } = this.#house;
+    if (removal.kind === 'samples') this.#removeSamples(removal.day);
+    else {
+      let more = false;
+      catalogue.commit('removing rollups', () => {
+        more = catalogue.removeRollups(removal.day);
+      });
+      if (!more) rollupDays.drop(removal.day);
+    }
+    catalogue.checkpoint(); // so that SQLite's log starts over in place, and the next removal needs no room
+  }
+
+  /** What it writes are the rows of the catalogue; the samples go by the removal of a file. */
+  #removeSamples(day: number): void {
+    const { catalogue, days, parts, open, latest, wal, rollupDays } = this.#house;
+    wal.sync(); // ends the frame: each one lies wholly before or wholly behind what is removed
+    const sequence = wal.next;
+    const logStart = wal.durable.start(this.#progress.kept) ?? this.#progress.kept;
+    const endMs = (day + 1) * DAY_MS;
+    catalogue.commit('removing a day', () => {
+      catalogue.removeDay(day);
+      catalogue.removeParts(day);
+      catalogue.thinDay(day);
+      catalogue.setGone(day, sequence, logStart);
+      catalogue.latest.removeBefore(endMs);
+    });
+    latest.dropBefore(endMs);
+    const gone = new Map([...this.#progress.gone].filter(([, end]) => end > logStart)).set(day, sequence);
+    this.#progress = { ...this.#progress, gone };
+    if (this.#compact?.day === day) this.#abandonCompaction();
+    for (const window of open.numbers()) if (dayOfWindow(window) === day) open.take(window);
+    parts.dropDay(day);
+    days.drop(day);
+    const rollups = catalogue.rollupDay(day);
+    if (rollups) rollupDays.put(rollups);
+    this.#sweepDay(day);
   }
 }

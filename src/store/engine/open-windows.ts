@@ -4,6 +4,7 @@ import { WINDOW_MS, windowOf } from './grid.ts';
 import { Head } from './head.ts';
 import type { Run } from './run.ts';
 import type { SampleColumns } from './sample-columns.ts';
+import { memoryOf, memoryOfWide } from './unsealed-limit.ts';
 
 /** One window's heads. Frozen while it is being sealed: it is read, but takes no more samples. */
 export class OpenWindow {
@@ -14,11 +15,18 @@ export class OpenWindow {
   readonly heads: (Head | undefined)[] = [];
   /** Arrivals: a sample that came twice is two of them. */
   rows = 0;
+  /** Memory of values that are no plain numbers. */
+  wideBytes = 0;
   oldestMs = Number.POSITIVE_INFINITY;
 
   constructor(window: number, since: Sequence) {
     this.window = window;
     this.since = since;
+  }
+
+  /** Memory of all arrivals. */
+  get bytes(): number {
+    return memoryOf(this);
   }
 
   get fromMs(): number {
@@ -53,12 +61,19 @@ export class OpenWindow {
 export class OpenWindows {
   /** Samples held, in all windows, also those that have not been given to a head yet. */
   rows = 0;
+  /** Memory of those of them that are no plain numbers. */
+  wideBytes = 0;
   /** Called before the heads are looked at. */
   onRead: () => void = () => {};
   readonly #windows = new Map<number, OpenWindow>();
   #current: OpenWindow | undefined;
   /** By series: how many samples its last sealed head had. The next one will have about as many. */
   readonly #usual: number[] = [];
+
+  /** Memory of all windows. */
+  get bytes(): number {
+    return memoryOf(this);
+  }
 
   get size(): number {
     return this.#windows.size;
@@ -92,6 +107,9 @@ export class OpenWindows {
   push(series: SeriesId, timeMs: number, number: number, wide: string | bigint | undefined, status: number, arrival: number): void {
     const open = this.#windowAt(timeMs);
     open.rows++;
+    const wideBytes = memoryOfWide(wide);
+    open.wideBytes += wideBytes;
+    this.wideBytes += wideBytes;
     if (timeMs < open.oldestMs) open.oldestMs = timeMs;
     this.#headOf(open, series).push(timeMs, number, wide, status, arrival);
   }
@@ -125,6 +143,7 @@ export class OpenWindows {
     this.#windows.delete(window);
     if (this.#current === open) this.#current = undefined;
     this.rows -= open.rows;
+    this.wideBytes -= open.wideBytes;
     open.heads.forEach((head, series) => {
       if (head) this.#usual[series] = head.count;
     });

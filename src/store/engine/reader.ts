@@ -5,6 +5,7 @@ import type { CatalogueReads, PartNumber } from './catalogue-reads.ts';
 import type { DayFiles } from './day-files.ts';
 import { BLOCKS_PER_DAY, DAY_BLOCK_MS, DAY_MS, dayOf, dayOfWindow, WINDOW_MS, WINDOWS_PER_DAY } from './grid.ts';
 import type { PartIndex } from './part-index.ts';
+import type { RollupDays } from './rollup-days.ts';
 import { mergeRuns, type Run, sliceRun } from './run.ts';
 
 /** `order` of a run: its level, and within it what the run says. Unsealed samples carry the number of their arrival, below 2^52. */
@@ -22,6 +23,7 @@ export interface Layout {
   readonly blobs: Blobs;
   readonly parts: PartIndex;
   readonly days: DayFiles;
+  readonly rollupDays: RollupDays;
   /** Windows that are being sealed. */
   readonly frozen: ReadonlyMap<number, Unsealed>;
   readonly open: { get(window: number): Unsealed | undefined; numbers(): readonly number[] };

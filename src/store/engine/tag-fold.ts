@@ -63,6 +63,24 @@ export class TagFold {
     }
   }
 
+  /** The same of several series, whose cells may begin at the same time. */
+  addCellsTogether(series: readonly Cells[], fromMs: number, toMs: number): void {
+    const rows = series.map(({ from }) => from);
+    for (;;) {
+      let timeMs = Number.POSITIVE_INFINITY;
+      for (const [index, cells] of series.entries()) timeMs = Math.min(timeMs, beginOf(cells, rows[index] as number));
+      if (timeMs === Number.POSITIVE_INFINITY) return;
+      const isWanted = timeMs >= fromMs && timeMs < toMs;
+      if (isWanted) this.#enter(timeMs);
+      for (const [index, cells] of series.entries()) {
+        const row = rows[index] as number;
+        if (beginOf(cells, row) !== timeMs) continue;
+        if (isWanted) this.#fold.addCell(cells.columns, row);
+        rows[index] = row + 1;
+      }
+    }
+  }
+
   /** Ends the last bucket. */
   finish(): void {
     const fold = this.#fold;
@@ -85,4 +103,9 @@ export class TagFold {
     this.#fromMs = bucket.from;
     this.#toMs = bucket.to;
   }
+}
+
+/** When a cell begins; infinity behind the last one. */
+function beginOf({ columns, to, firstKey, originMs }: Cells, row: number): number {
+  return row < to ? originMs + ((columns.key[row] as number) - firstKey) * ROLLUP_MS : Number.POSITIVE_INFINITY;
 }

@@ -2,15 +2,18 @@
  * The plain engine: one SQLite row a sample. Simple enough to be believed, so it is the oracle of the contract suite and
  * the baseline of the benchmarks. A write is one transaction with a full flush: written is durable.
  */
+import { basename, dirname, join } from 'node:path';
 import type { Clock } from '../../core/clock.ts';
 import { GatewayError } from '../../core/errors.ts';
 import type { RecordVisitor, Ring } from '../../core/ring.ts';
 import type { Sequence, SeriesDef, SeriesId } from '../../core/tag.ts';
 import type { UnixMs } from '../../core/time.ts';
+import { copyDatabase } from '../backup/stage.ts';
 import { Buckets } from '../calendar.ts';
 import { type AggregateRow, aggregateColumns, ColumnsBuilder } from '../columns.ts';
 import type { Engine } from '../engine.ts';
 import { Accumulator } from '../fold.ts';
+import { freeBytesOf } from '../free-bytes.ts';
 import { Ranking } from '../ranking.ts';
 import { type Database, openDatabase, sqliteError } from '../sqlite/database.ts';
 import { type Migrations, migrate } from '../sqlite/migrations.ts';
@@ -218,7 +221,21 @@ export class RowsEngine implements Engine {
     const database = this.#open();
     const pages = Number(database.pragma('page_count', { simple: true })) * Number(database.pragma('page_size', { simple: true }));
     const samples = Number(database.prepare('SELECT COUNT(*) FROM sample').pluck().get());
-    return { engine: 'rows', samples, fileBytes: pages, oldestMs: this.#edgeMs('min'), newestMs: this.#edgeMs('max') };
+    return {
+      engine: 'rows',
+      samples,
+      fileBytes: pages,
+      rawBytes: pages,
+      rollupBytes: 0,
+      logBytes: 0,
+      bytesPerSample: samples > 0 ? pages / samples : null,
+      unsealedWindows: 0,
+      unsealedRows: 0,
+      freeBytes: freeBytesOf(dirname(this.#file)),
+      days: 0,
+      oldestMs: this.#edgeMs('min'),
+      newestMs: this.#edgeMs('max'),
+    };
   }
 
   async setRetention(policy: RetentionPolicy): Promise<void> {
@@ -239,6 +256,10 @@ export class RowsEngine implements Engine {
       throw sqliteError(error, 'removing old samples');
     }
     return false;
+  }
+
+  async backup(dir: string): Promise<void> {
+    await copyDatabase(this.#open(), join(dir, basename(this.#file)));
   }
 
   async close(): Promise<void> {

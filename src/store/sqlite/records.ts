@@ -14,7 +14,7 @@ import type {
   StoredToken,
 } from '../records.ts';
 import { AUDIT_TABLE, AuditTable } from './audit-table.ts';
-import { type Database, openDatabase } from './database.ts';
+import { type Database, openDatabase, sqliteError } from './database.ts';
 import { KEPT_ANSWER_TABLE, KeptAnswers } from './kept-answers.ts';
 import { type Migrations, migrate } from './migrations.ts';
 
@@ -132,6 +132,15 @@ export class RecordsDatabase {
 
   audit(filter: AuditFilter): AuditPage {
     return this.#audit.page(filter);
+  }
+
+  /** Copies it to a new file, while it is in use. Throws `store_failed` or `disk_full`. */
+  async backup(file: string): Promise<void> {
+    try {
+      await this.#database.backup(file);
+    } catch (error) {
+      throw sqliteError(error, 'copying the records');
+    }
   }
 
   close(): void {

@@ -87,6 +87,11 @@ export class Wal {
     return this.#next;
   }
 
+  /** Files that hold frames which were not released, in the order of writing. */
+  get livePaths(): readonly string[] {
+    return [...this.#live].sort((a, b) => a.generation - b.generation).map(({ path }) => path);
+  }
+
   get stats(): WalStats {
     const unsyncedBytes = this.#unsyncedBytes + this.#frame.bytes;
     return { liveSegments: this.#live.length, freeSegments: this.#free.length, unsyncedBytes, ...this.#counts };
