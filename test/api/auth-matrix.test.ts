@@ -22,6 +22,7 @@ const POINT = { data: [{ asset_id: 'pump-101', tag_name: 'temperature', value: 1
 const GUARDED: Readonly<Record<string, Guarded>> = {
   'GET /v1/status': { scope: 'read:assets', path: '/v1/status', foreign: 'own' },
   'GET /metrics': { scope: 'admin', path: '/metrics', foreign: 'operator' },
+  'GET /v1/backup': { scope: 'admin', path: '/v1/backup', foreign: 'operator' },
   'GET /v1/audit': { scope: 'admin', path: '/v1/audit', foreign: 'own' },
   'GET /api/twins': { scope: 'read:assets', path: '/api/twins', foreign: 'own' },
   'GET /api/twins/:id': { scope: 'read:assets', path: '/api/twins/pump-101', foreign: 'not found' },

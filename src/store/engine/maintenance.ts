@@ -1,24 +1,18 @@
 /** The engine's work in the background, one short step at a time: sealing, compacting days, sweeping, retention. */
-import type { Clock } from '../../core/clock.ts';
 import { GatewayError, isGatewayError } from '../../core/errors.ts';
 import type { Sequence, SeriesDef, SeriesId } from '../../core/tag.ts';
-import type { UnixMs } from '../../core/time.ts';
-import type { RetentionPolicy, StoreStats } from '../telemetry.ts';
-import type { Blobs } from './blobs.ts';
-import type { Catalogue, Progress } from './catalogue.ts';
+import type { RetentionPolicy } from '../telemetry.ts';
+import type { Progress } from './catalogue.ts';
 import { CompactJob, type OwnLayout } from './compact-job.ts';
-import type { DayFiles } from './day-files.ts';
-import { DAY_MS, dayOf, dayOfWindow, WINDOW_MS, WINDOWS_PER_DAY } from './grid.ts';
-import type { LatestSamples } from './latest.ts';
+import { dayOf, dayOfWindow, WINDOW_MS, WINDOWS_PER_DAY } from './grid.ts';
+import type { MaintenanceParts } from './maintenance-parts.ts';
 import { type OpenWindow, OpenWindows } from './open-windows.ts';
-import type { PartIndex } from './part-index.ts';
-import { type Removal, Retention, type Sizes } from './retention.ts';
-import type { RollupDays } from './rollup-days.ts';
+import { Removals } from './removals.ts';
+import { Retention } from './retention.ts';
 import { SealJob } from './seal-job.ts';
-import type { Siblings } from './siblings.ts';
+import { type EngineSizes, statsOf } from './sizes.ts';
 import { type Ballast, leastFreeBytes } from './space.ts';
 import { MAX_OPEN_BYTES, MAX_UNSEALED_BYTES } from './unsealed-limit.ts';
-import type { Wal } from './wal/log.ts';
 
 /** A step of work: commits of new data wait no longer than this. */
 const STEP_MS = 4;
@@ -39,26 +33,6 @@ const LOOK_MS = 250;
 /** More than twice what the file of a day and its rollups take in a mixture of plant data. */
 const FILE_BYTES_PER_ROW = 2;
 
-export interface MaintenanceParts {
-  readonly catalogue: Catalogue;
-  readonly blobs: Blobs;
-  readonly parts: PartIndex;
-  readonly days: DayFiles;
-  readonly open: OpenWindows;
-  readonly latest: LatestSamples;
-  readonly definitions: ReadonlyMap<SeriesId, SeriesDef>;
-  readonly siblings: Siblings;
-  readonly wal: Wal;
-  readonly segmentBytes: number;
-  readonly clock: Clock;
-  readonly rollupDays: RollupDays;
-  readonly ballast: Ballast;
-  /** Of the file system. */
-  readonly freeBytes: () => number;
-}
-
-type EngineSizes = Omit<StoreStats, 'engine' | 'profile' | 'newestMs'>;
-
 function mebibytes(bytes: number): string {
   return `${(bytes / 2 ** 20).toFixed(1)} MiB`;
 }
@@ -77,7 +51,7 @@ export class Maintenance {
   #restUntilMs = 0;
   #lateSinceMs: number | undefined;
   #failure: GatewayError | undefined;
-  readonly #retention: Retention;
+  readonly #removals: Removals;
   readonly #ballast: Ballast;
   #isPaused = false;
   /** When the room of the file system is looked at again, and what was seen. */
@@ -89,7 +63,16 @@ export class Maintenance {
     this.#house = house;
     const { catalogue, blobs, parts, days, rollupDays, open, clock, ballast } = house;
     this.layout = { catalogue, blobs, parts, days, rollupDays, frozen: this.#frozen, open };
-    this.#retention = new Retention(this.layout, clock);
+    this.#removals = new Removals(house, new Retention(this.layout, clock), {
+      progress: () => this.#progress,
+      setGone: (gone) => {
+        this.#progress = { ...this.#progress, gone };
+      },
+      dropped: (day) => {
+        if (this.#compact?.day === day) this.#abandonCompaction();
+        this.#sweepDay(day);
+      },
+    });
     this.#ballast = ballast;
     this.#progress = catalogue.progress();
     this.#sweeps = [[Number.MIN_SAFE_INTEGER, Number.MAX_SAFE_INTEGER]]; // what a crash may have left
@@ -156,7 +139,7 @@ export class Maintenance {
     if (leastBytes === 0) return;
     if (nowMs >= this.#lookMs) {
       this.#lookMs = nowMs + LOOK_MS;
-      while (this.#house.freeBytes() < leastBytes && !this.#isPaused && this.#makeRoom(policy.reserveBytes));
+      while (this.#house.freeBytes() < leastBytes && !this.#isPaused && this.#removals.makeRoom(policy.reserveBytes));
       const freeBytes = this.#house.freeBytes();
       this.#isFull = freeBytes < leastBytes;
       this.#freeBytes = freeBytes;
@@ -180,29 +163,8 @@ export class Maintenance {
     this.#isPaused = false;
   }
 
-  /** A sample that came again after its window had been sealed counts twice until its day is compacted. */
   stats(): EngineSizes {
-    const { days, parts, catalogue, open, rollupDays, freeBytes } = this.#house;
-    const sealed = [...days.all(), ...parts.all()];
-    const unsealed = [...this.#frozen.values(), ...open.all()];
-    const sealedRows = sealed.reduce((sum, { rows }) => sum + rows, 0);
-    const unsealedRows = unsealed.reduce((sum, { samples }) => sum + samples, 0);
-    const oldest = [...sealed, ...unsealed].reduce((least, { oldestMs }) => Math.min(least, oldestMs), Number.POSITIVE_INFINITY);
-    const { totalBytes, storeFreeBytes } = this.#sizes();
-    const rawBytes = days.bytes + catalogue.bytes().file - storeFreeBytes - rollupDays.bytes;
-    return {
-      samples: sealedRows + unsealedRows,
-      fileBytes: totalBytes,
-      rawBytes,
-      rollupBytes: rollupDays.bytes,
-      logBytes: this.#logBytes(),
-      bytesPerSample: sealedRows > 0 ? rawBytes / sealedRows : null,
-      unsealedWindows: unsealed.length,
-      unsealedRows,
-      freeBytes: freeBytes(),
-      days: days.all().length,
-      oldestMs: Number.isFinite(oldest) ? (oldest as UnixMs) : null,
-    };
+    return statsOf(this.#house, [...this.#frozen.values(), ...this.#house.open.all()]);
   }
 
   close(): void {
@@ -212,7 +174,7 @@ export class Maintenance {
   }
 
   #work(policy: RetentionPolicy, newestMs: number, isOver: () => boolean): boolean {
-    if (this.#makeRoom(policy.reserveBytes)) return true;
+    if (this.#removals.makeRoom(policy.reserveBytes)) return true;
     if (this.#seal) return this.#sealOn(this.#seal, isOver);
     if (this.#startSeal(newestMs)) return true;
     if (this.#compact) return this.#compactOn(this.#compact, isOver);
@@ -221,7 +183,7 @@ export class Maintenance {
       if (this.#house.catalogue.sweep(...sweep)) return true;
       this.#sweeps.shift();
     }
-    return this.#expire(policy) || this.#startCompact(policy, newestMs) || this.#ballast.restore(policy, this.#house.freeBytes());
+    return this.#removals.expire(policy) || this.#startCompact(policy, newestMs) || this.#ballast.restore(policy, this.#house.freeBytes());
   }
 
   // ── sealing ────────────────────────────────────────────────────────────────────────────────────────────────────────
@@ -288,7 +250,7 @@ export class Maintenance {
     const due = [...parts.days()].filter((day) => day < today && !busy.has(day) && this.#isWorthCompacting(day)).sort((a, b) => a - b)[0];
     if (due === undefined) return false;
     const neededBytes = this.#roomFor(policy, due);
-    if (this.#house.freeBytes() < neededBytes) return this.#makeRoom(neededBytes, due);
+    if (this.#house.freeBytes() < neededBytes) return this.#removals.makeRoom(neededBytes, due);
     const sealed: OwnLayout = { ...this.layout, frozen: new Map(), open: new OpenWindows() };
     this.#compact = new CompactJob(sealed, siblings, due);
     return true;
@@ -337,73 +299,5 @@ export class Maintenance {
 
   #sweepDay(day: number): void {
     this.#sweeps.push([day * WINDOWS_PER_DAY, (day + 1) * WINDOWS_PER_DAY]);
-  }
-
-  // ── retention ──────────────────────────────────────────────────────────────────────────────────────────────────────
-
-  /** Removes what is next for its age, or because the data takes up too much; true when it did. */
-  #expire(policy: RetentionPolicy): boolean {
-    const removal = this.#retention.tooOld(policy) ?? this.#retention.tooMuch(policy, this.#sizes());
-    if (removal) this.#remove(removal);
-    return removal !== undefined;
-  }
-
-  /** Removes the oldest day, of those before `before`, when the file system has less room than is needed; true when it did. */
-  #makeRoom(neededBytes = 0, before = Number.POSITIVE_INFINITY): boolean {
-    const freeBytes = this.#house.freeBytes();
-    if (freeBytes >= neededBytes) return false;
-    const removal = this.#retention.tooTight(freeBytes, neededBytes, this.#sizes());
-    if (!removal || removal.day >= before) return false;
-    this.#remove(removal);
-    return true;
-  }
-
-  #sizes(): Sizes {
-    const { file, free } = this.#house.catalogue.bytes();
-    return { totalBytes: this.#house.days.bytes + file + this.#logBytes() + this.#ballast.bytes, storeFreeBytes: free };
-  }
-
-  #logBytes(): number {
-    const { liveSegments, freeSegments } = this.#house.wal.stats;
-    return (liveSegments + freeSegments) * this.#house.segmentBytes;
-  }
-
-  #remove(removal: Removal): void {
-    const { catalogue, rollupDays } = this.#house;
-    if (removal.kind === 'samples') this.#removeSamples(removal.day);
-    else {
-      let more = false;
-      catalogue.commit('removing rollups', () => {
-        more = catalogue.removeRollups(removal.day);
-      });
-      if (!more) rollupDays.drop(removal.day);
-    }
-    catalogue.checkpoint(); // so that SQLite's log starts over in place, and the next removal needs no room
-  }
-
-  /** What it writes are the rows of the catalogue; the samples go by the removal of a file. */
-  #removeSamples(day: number): void {
-    const { catalogue, days, parts, open, latest, wal, rollupDays } = this.#house;
-    wal.sync(); // ends the frame: each one lies wholly before or wholly behind what is removed
-    const sequence = wal.next;
-    const logStart = wal.durable.start(this.#progress.kept) ?? this.#progress.kept;
-    const endMs = (day + 1) * DAY_MS;
-    catalogue.commit('removing a day', () => {
-      catalogue.removeDay(day);
-      catalogue.removeParts(day);
-      catalogue.thinDay(day);
-      catalogue.setGone(day, sequence, logStart);
-      catalogue.latest.removeBefore(endMs);
-    });
-    latest.dropBefore(endMs);
-    const gone = new Map([...this.#progress.gone].filter(([, end]) => end > logStart)).set(day, sequence);
-    this.#progress = { ...this.#progress, gone };
-    if (this.#compact?.day === day) this.#abandonCompaction();
-    for (const window of open.numbers()) if (dayOfWindow(window) === day) open.take(window);
-    parts.dropDay(day);
-    days.drop(day);
-    const rollups = catalogue.rollupDay(day);
-    if (rollups) rollupDays.put(rollups);
-    this.#sweepDay(day);
   }
 }

@@ -1,0 +1,81 @@
+/** Carries out what retention decides: a day's samples by the removal of a file, rollups by rows. */
+import type { RetentionPolicy } from '../telemetry.ts';
+import type { Progress } from './catalogue.ts';
+import { DAY_MS, dayOfWindow } from './grid.ts';
+import type { MaintenanceParts } from './maintenance-parts.ts';
+import type { Removal, Retention } from './retention.ts';
+import { sizesOf } from './sizes.ts';
+
+export interface RemovalHooks {
+  readonly progress: () => Progress;
+  readonly setGone: (gone: Progress['gone']) => void;
+  /** A day's samples are gone. */
+  readonly dropped: (day: number) => void;
+}
+
+export class Removals {
+  readonly #house: MaintenanceParts;
+  readonly #retention: Retention;
+  readonly #hooks: RemovalHooks;
+
+  constructor(house: MaintenanceParts, retention: Retention, hooks: RemovalHooks) {
+    this.#house = house;
+    this.#retention = retention;
+    this.#hooks = hooks;
+  }
+
+  /** Removes what is next for its age, or because the data takes up too much; true when it did. */
+  expire(policy: RetentionPolicy): boolean {
+    const removal = this.#retention.tooOld(policy) ?? this.#retention.tooMuch(policy, sizesOf(this.#house));
+    if (removal) this.#remove(removal);
+    return removal !== undefined;
+  }
+
+  /** Removes the oldest day, of those before `before`, when the file system has less room than is needed; true when it did. */
+  makeRoom(neededBytes = 0, before = Number.POSITIVE_INFINITY): boolean {
+    const freeBytes = this.#house.freeBytes();
+    if (freeBytes >= neededBytes) return false;
+    const removal = this.#retention.tooTight(freeBytes, neededBytes, sizesOf(this.#house));
+    if (!removal || removal.day >= before) return false;
+    this.#remove(removal);
+    return true;
+  }
+
+  #remove(removal: Removal): void {
+    const { catalogue, rollupDays } = this.#house;
+    if (removal.kind === 'samples') this.#removeSamples(removal.day);
+    else {
+      let more = false;
+      catalogue.commit('removing rollups', () => {
+        more = catalogue.removeRollups(removal.day);
+      });
+      if (!more) rollupDays.drop(removal.day);
+    }
+    catalogue.checkpoint(); // so that SQLite's log starts over in place, and the next removal needs no room
+  }
+
+  /** What it writes are the rows of the catalogue. */
+  #removeSamples(day: number): void {
+    const { catalogue, days, parts, open, latest, wal, rollupDays } = this.#house;
+    const { kept, gone } = this.#hooks.progress();
+    wal.sync(); // ends the frame: each one lies wholly before or wholly behind what is removed
+    const sequence = wal.next;
+    const logStart = wal.durable.start(kept) ?? kept;
+    const endMs = (day + 1) * DAY_MS;
+    catalogue.commit('removing a day', () => {
+      catalogue.removeDay(day);
+      catalogue.removeParts(day);
+      catalogue.thinDay(day);
+      catalogue.setGone(day, sequence, logStart);
+      catalogue.latest.removeBefore(endMs);
+    });
+    latest.dropBefore(endMs);
+    this.#hooks.setGone(new Map([...gone].filter(([, end]) => end > logStart)).set(day, sequence));
+    for (const window of open.numbers()) if (dayOfWindow(window) === day) open.take(window);
+    parts.dropDay(day);
+    days.drop(day);
+    const rollups = catalogue.rollupDay(day);
+    if (rollups) rollupDays.put(rollups);
+    this.#hooks.dropped(day);
+  }
+}
