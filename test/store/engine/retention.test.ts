@@ -1,8 +1,9 @@
 /** Retention of the columnar engine: by age, by size, by the room that the file system has left; samples and rollups apart. */
 import { describe, expect, it } from 'vitest';
 import type { SeriesId } from '../../../src/core/tag.ts';
+import { History } from '../../../src/store/engine/history.ts';
 import type { Aggregation, Step } from '../../../src/store/telemetry.ts';
-import { range } from '../contract/rig.ts';
+import { ALWAYS, range } from '../contract/rig.ts';
 import { useTempDirs } from '../temp-dir.ts';
 import { DAY, DaysRig, FIRST_DAY_MS, HOUR, MINUTE } from './days-rig.ts';
 
@@ -30,6 +31,12 @@ describe('by age', () => {
     expect(await rig.daysWithSamples()).toEqual(['01-09', '01-10', '01-11']);
     expect(await all()).toEqual(before);
     expect(await rig.aggregate({ aggregation: 'sum' })).toEqual(whole);
+    const query = { series: rig.series, range: ALWAYS, step: { ms: DAY }, aggregation: 'sum' } as const;
+    const history = new History({ dir: rig.dir, clock: rig.clock, report: (what) => rig.reports.push(what) });
+    const beside = history.answer(rig.engine.unsealed(rig.series, ALWAYS), ALWAYS, (asked) => asked.aggregate(query));
+    expect(beside).toEqual(await rig.engine.aggregate(query));
+    expect(beside.rows).toBe(12);
+    history.close();
 
     await rig.reopen();
     expect(await all()).toEqual(before);
