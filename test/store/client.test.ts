@@ -1,5 +1,5 @@
 /** The store's client with its real worker: what is acknowledged is on disk, commits are shared, stopping loses nothing. */
-import { mkdirSync, writeFileSync } from 'node:fs';
+import { mkdirSync, readFileSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import Database from 'better-sqlite3';
 import { describe, expect, it } from 'vitest';
@@ -170,13 +170,12 @@ describe('StoreClient', () => {
     const broken: [string, (dir: string) => string, RegExp][] = [
       ['is missing', (dir) => join(dir, 'missing'), /no such file or directory.*missing/],
       [
-        'holds a store.db that is no database',
+        'holds a folder in the place of store.db',
         (dir) => {
-          mkdirSync(join(dir, 'telemetry'));
-          writeFileSync(join(dir, 'telemetry', 'store.db'), 'no database, but long enough to be read as one '.repeat(50));
+          mkdirSync(join(dir, 'telemetry', 'store.db'), { recursive: true });
           return dir;
         },
-        /store\.db.*not a database/,
+        /store\.db/,
       ],
       [
         'was written by a newer version',
@@ -189,6 +188,17 @@ describe('StoreClient', () => {
         /records\.db has layout 99.*newer/,
       ],
     ];
+    it('comes up all the same when store.db is no database, and keeps what it was', async () => {
+      const dir = tempDir();
+      mkdirSync(join(dir, 'telemetry'));
+      const nonsense = 'no database, but long enough to be read as one '.repeat(50);
+      writeFileSync(join(dir, 'telemetry', 'store.db'), nonsense);
+      const { client } = makeStore(dir);
+      await client.start();
+      await client.stop();
+      expect(readFileSync(join(dir, 'telemetry', 'store.db.damaged-1'), 'utf8')).toBe(nonsense);
+    });
+
     it.each(broken)('because it %s rejects the start with a message that names the file', async (_why, prepare, message) => {
       const { client, workers, logged } = makeStore(prepare(tempDir()));
       const refusal = await client.start().then(

@@ -43,15 +43,21 @@ describe('lockDataDir', () => {
     lockDataDir(dir)();
   });
 
-  it('says that a folder cannot be used, and which, when it is missing or its lock is no file of ours', () => {
+  it('says that a folder cannot be used, and which, when it is missing or its lock is no file', () => {
     const dir = tempDir();
     const missing = join(dir, 'missing');
     const unusable = (path: string) => expect.objectContaining({ code: 'data_dir_unusable', message: expect.stringContaining(path) });
     expect(() => lockDataDir(missing)).toThrow(unusable(missing));
     mkdirSync(join(dir, 'lock.db'));
     expect(() => lockDataDir(dir)).toThrow(unusable(dir));
-    const other = tempDir();
-    writeFileSync(join(other, 'lock.db'), 'this is no database, but long enough to look like a file with something in it '.repeat(20));
-    expect(() => lockDataDir(other)).toThrow(unusable(other));
+  });
+
+  it('locks a folder whose lock file is damaged, and keeps others off it', async () => {
+    const dir = tempDir();
+    writeFileSync(join(dir, 'lock.db'), 'this is no database, but long enough to look like a file with something in it '.repeat(20));
+    const release = lockDataDir(dir);
+    expect(() => lockDataDir(dir)).toThrow(expect.objectContaining({ code: 'data_dir_locked' }));
+    release();
+    lockDataDir(dir)();
   });
 });

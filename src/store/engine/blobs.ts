@@ -18,6 +18,8 @@ export interface StoredRun {
   readonly data: Uint8Array;
   /** `order` of the run; null when it has none, as nearly always. */
   readonly ties: Uint8Array | null;
+  /** The row that it was read from is not as it was written. */
+  readonly isUnsound?: boolean;
 }
 
 /** Where times are stored: a day file, or `store.db`. */
@@ -71,11 +73,12 @@ export class Blobs {
   /** Undefined when a blob is missing or damaged, which is reported. */
   run(
     series: SeriesId,
-    { data, times, ties }: StoredRun,
+    { data, times, ties, isUnsound }: StoredRun,
     timesBlob: (row: number) => Uint8Array | undefined,
     scope: Scope = 'store',
   ): Run | undefined {
     try {
+      if (isUnsound) throw new CorruptBlockError('the checksum of its row is wrong');
       const block = new Block(data);
       const timeMs = this.#timesOf(scope, times, block.count, timesBlob);
       const status = block.allGood ? undefined : new Uint32Array(block.count);

@@ -1,56 +1,29 @@
-/** `store.db`: series, sealed chunks, rollups, the switch table of day files. Synchronous SQLite, in the store worker. */
+/**
+ * `store.db`: series, sealed chunks, rollups, the switch table of day files. Synchronous SQLite, in the store worker. The last column of each
+ * table is the checksum of the others (`row-sum.ts`).
+ */
+import { randomInt } from 'node:crypto';
 import { statSync } from 'node:fs';
 import type { Sequence, SeriesDef, SeriesId } from '../../core/tag.ts';
-import { openDatabase, sqliteError } from '../sqlite/database.ts';
-import { type Migrations, migrate } from '../sqlite/migrations.ts';
+import { type Database, isDamage, openDatabase, sqliteError } from '../sqlite/database.ts';
+import { migrate } from '../sqlite/migrations.ts';
 import type { StoredRun } from './blobs.ts';
-import { CatalogueReads, type Day, type Part, type PartNumber } from './catalogue-reads.ts';
+import { CatalogueReads, type Day, type Part, type PartNumber, type Report } from './catalogue-reads.ts';
+import { MIGRATIONS, TABLES } from './catalogue-tables.ts';
 import { WINDOWS_PER_DAY } from './grid.ts';
 import { LatestTable } from './latest-table.ts';
 import type { RollupDay } from './rollup-days.ts';
+import { rowSum } from './row-sum.ts';
+import type { EngineHook } from './steps.ts';
 
 const CACHE_KIB = 4_096;
+/** SQLite's application id is this and the version of the layout, in every version: so a damaged version is told from a newer one. */
+export const STAMP = 0x7477_0000;
 /** A step of removing rollups. */
 const ROLLUPS_AT_ONCE = 1_000;
 /** A step of sweeping: about 5 ms. */
 const SWEEP_CHUNKS = 500;
 const SWEEP_ROLLUPS = 200;
-
-const MIGRATIONS: Migrations = [
-  `CREATE TABLE series (id INTEGER PRIMARY KEY, def TEXT NOT NULL) STRICT;
-   CREATE TABLE chunk (
-     id INTEGER PRIMARY KEY, window INTEGER NOT NULL, part INTEGER NOT NULL, series INTEGER NOT NULL,
-     times INTEGER NOT NULL, data BLOB NOT NULL, ties BLOB
-   ) STRICT;
-   CREATE UNIQUE INDEX chunk_place ON chunk (window, part, series);
-   CREATE TABLE times (id INTEGER PRIMARY KEY, data BLOB NOT NULL) STRICT;
-   CREATE TABLE part (
-     window INTEGER NOT NULL, part INTEGER NOT NULL, first_seq INTEGER NOT NULL, last_seq INTEGER NOT NULL, rows INTEGER NOT NULL,
-     oldest_ms INTEGER NOT NULL, PRIMARY KEY (window, part)
-   ) STRICT, WITHOUT ROWID;
-   CREATE TABLE day_rollup (day INTEGER NOT NULL, series INTEGER NOT NULL, data BLOB NOT NULL, PRIMARY KEY (day, series)) STRICT, WITHOUT ROWID;
-   CREATE TABLE day (
-     day INTEGER PRIMARY KEY, generation INTEGER NOT NULL, first_seq INTEGER NOT NULL, last_seq INTEGER NOT NULL, rows INTEGER NOT NULL,
-     oldest_ms INTEGER NOT NULL, bytes INTEGER NOT NULL
-   ) STRICT;
-   CREATE TABLE latest (
-     series INTEGER PRIMARY KEY, newest_ms INTEGER NOT NULL, newest ANY, status INTEGER NOT NULL,
-     usable_ms INTEGER, usable ANY, usable_status INTEGER
-   ) STRICT;
-   CREATE TABLE progress (
-     one INTEGER PRIMARY KEY CHECK (one = 1), next INTEGER NOT NULL, kept INTEGER NOT NULL, gone_ms INTEGER, gone_seq INTEGER NOT NULL
-   ) STRICT;
-   INSERT INTO progress VALUES (1, 0, 0, NULL, 0);`,
-  `CREATE TABLE window_rollup (
-     id INTEGER PRIMARY KEY, window INTEGER NOT NULL, part INTEGER NOT NULL, bundle INTEGER NOT NULL, data BLOB NOT NULL
-   ) STRICT;
-   CREATE UNIQUE INDEX window_rollup_place ON window_rollup (window, part, bundle);`,
-  `ALTER TABLE progress DROP COLUMN gone_ms;
-   ALTER TABLE progress DROP COLUMN gone_seq;
-   CREATE TABLE gone (day INTEGER PRIMARY KEY, seq INTEGER NOT NULL) STRICT;
-   CREATE TABLE rollup_day (day INTEGER PRIMARY KEY, bytes INTEGER NOT NULL, thinned INTEGER NOT NULL) STRICT;
-   INSERT INTO rollup_day SELECT day, sum(length(data)), 0 FROM day_rollup GROUP BY day;`,
-];
 
 /** How far the engine has come. */
 export interface Progress {
@@ -60,6 +33,8 @@ export interface Progress {
   readonly kept: Sequence;
   /** By day: what came in for it before the sequence was removed. Only those that the log may still hold records of. */
   readonly gone: ReadonlyMap<number, Sequence>;
+  /** Of the log's frames. */
+  readonly identity: number;
 }
 
 export class Catalogue extends CatalogueReads {
@@ -67,30 +42,46 @@ export class Catalogue extends CatalogueReads {
   readonly #insertChunk;
   readonly #insertTimes;
   readonly #putDayRollup;
+  readonly #hook: EngineHook | undefined;
+  #nextChunk: number;
   readonly #insertWindowRollup;
   readonly #addDayRollup;
   #nextTimes: number;
+  #nextRollup: number;
 
-  constructor(file: string) {
-    const database = openDatabase(file);
-    database.pragma('wal_autocheckpoint = 0'); // a checkpoint after each seal, not in the middle of a commit
-    database.pragma(`cache_size = -${CACHE_KIB}`);
-    migrate(database, MIGRATIONS, file);
-    super(database);
-    this.latest = new LatestTable(database);
-    this.#insertChunk = database.prepare('INSERT INTO chunk (window, part, series, times, data, ties) VALUES (?, ?, ?, ?, ?, ?)');
-    this.#insertTimes = database.prepare('INSERT INTO times VALUES (?, ?)');
-    this.#putDayRollup = database.prepare('INSERT OR REPLACE INTO day_rollup VALUES (?, ?, ?)');
-    this.#insertWindowRollup = database.prepare('INSERT INTO window_rollup (window, part, bundle, data) VALUES (?, ?, ?, ?)');
-    this.#addDayRollup = database.prepare('INSERT OR IGNORE INTO day_rollup VALUES (?, ?, ?)');
-    this.#nextTimes = Number(database.prepare('SELECT coalesce(max(id), 0) + 1 FROM times').pluck().get());
+  /** Throws `store_failed` or `disk_full`. */
+  constructor(file: string, report: Report, hook?: EngineHook) {
+    const database = openTables(file);
+    super(database, file, report);
+    this.#hook = hook;
+    try {
+      this.latest = new LatestTable(database);
+      this.#insertChunk = database.prepare('INSERT INTO chunk VALUES (?, ?, ?, ?, ?, ?, ?, ?)');
+      this.#insertTimes = database.prepare('INSERT INTO times VALUES (?, ?, ?)');
+      this.#putDayRollup = database.prepare('INSERT OR REPLACE INTO day_rollup VALUES (?, ?, ?, ?)');
+      this.#addDayRollup = database.prepare('INSERT OR IGNORE INTO day_rollup VALUES (?, ?, ?, ?)');
+      this.#insertWindowRollup = database.prepare('INSERT INTO window_rollup VALUES (?, ?, ?, ?, ?, ?)');
+      const behind = (table: string) => Number(database.prepare(`SELECT coalesce(max(id), 0) + 1 FROM ${table}`).pluck().get());
+      this.#nextChunk = behind('chunk');
+      this.#nextTimes = behind('times');
+      this.#nextRollup = behind('window_rollup');
+      this.#begin();
+    } catch (error) {
+      database.close();
+      throw sqliteError(error, `opening ${file}`);
+    }
   }
 
   /** All or nothing. Throws `store_failed` or `disk_full`. */
   commit(doing: string, act: () => void): void {
     try {
-      this.database.transaction(act)();
+      this.database.transaction(() => {
+        act();
+        this.#hook?.('commit', doing);
+      })();
+      this.#hook?.('committed', doing);
     } catch (error) {
+      if (isDamage(error)) this.suspect(doing, error);
       throw sqliteError(error, doing);
     }
   }
@@ -108,24 +99,37 @@ export class Catalogue extends CatalogueReads {
     }
   }
 
-  /** Moves what is committed from SQLite's own log into the file; never throws for a reader in the way. */
-  checkpoint(): void {
-    this.database.pragma('wal_checkpoint(PASSIVE)');
+  /**
+   * Moves what is committed from SQLite's own log into the file. True when all of it is there: then nothing is lost with that log either, and
+   * what the file has taken over may go. A reader may be in the way of it. Throws `store_failed` or `disk_full`.
+   */
+  checkpoint(): boolean {
+    this.#hook?.('checkpoint', 'store.db');
+    try {
+      const [result] = this.database.pragma('wal_checkpoint(PASSIVE)') as { busy: number; log: number; checkpointed: number }[];
+      this.#hook?.('checkpointed', 'store.db');
+      return result?.busy === 0 && result.log === result.checkpointed;
+    } catch (error) {
+      if (isDamage(error)) this.suspect('moving its log into it', error);
+      throw sqliteError(error, 'moving the log of store.db into it');
+    }
   }
 
   progress(): Progress {
-    const { next, kept } = this.database.prepare('SELECT next, kept FROM progress').get() as Pick<Progress, 'next' | 'kept'>;
+    const row = this.database.prepare('SELECT next, kept, identity FROM progress').get() as Omit<Progress, 'gone'>;
     const gone = this.database.prepare('SELECT day, seq FROM gone').raw().all() as [number, Sequence][];
-    return { next, kept, gone: new Map(gone) };
+    return { ...row, gone: new Map(gone) };
   }
 
-  setSealed(next: Sequence, kept: Sequence): void {
-    this.database.prepare('UPDATE progress SET next = ?, kept = ?').run(next, kept);
+  /** All but what is gone. */
+  setProgress({ next, kept, identity }: Omit<Progress, 'gone'>): void {
+    const row = [1, next, kept, identity];
+    this.database.prepare('INSERT OR REPLACE INTO progress VALUES (?, ?, ?, ?, ?)').run(...row, rowSum('progress', ...row));
   }
 
   /** Forgets those of whose days the log holds nothing any more: it begins at `logStart`. */
   setGone(day: number, sequence: Sequence, logStart: Sequence): void {
-    this.database.prepare('INSERT OR REPLACE INTO gone VALUES (?, ?)').run(day, sequence);
+    this.database.prepare('INSERT OR REPLACE INTO gone VALUES (?, ?, ?)').run(day, sequence, rowSum('gone', day, sequence));
     this.database.prepare('DELETE FROM gone WHERE seq <= ?').run(logStart);
   }
 
@@ -135,27 +139,30 @@ export class Catalogue extends CatalogueReads {
   }
 
   putDefinition(id: SeriesId, def: SeriesDef): void {
-    this.database.prepare('INSERT INTO series VALUES (?, ?) ON CONFLICT DO UPDATE SET def = excluded.def').run(id, JSON.stringify(def));
+    const row = [id, JSON.stringify(def)];
+    this.database.prepare('INSERT OR REPLACE INTO series VALUES (?, ?, ?)').run(...row, rowSum('series', ...row));
   }
 
-  putPart({ window, part, firstSequence, lastSequence, rows, oldestMs }: Part): void {
-    this.database.prepare('INSERT INTO part VALUES (?, ?, ?, ?, ?, ?)').run(window, part, firstSequence, lastSequence, rows, oldestMs);
+  putPart({ window, part, firstSequence, lastSequence, rows, oldestMs, contents }: Part): void {
+    const row = [window, part, firstSequence, lastSequence, rows, oldestMs, contents];
+    this.database.prepare('INSERT INTO part VALUES (?, ?, ?, ?, ?, ?, ?, ?)').run(...row, rowSum('part', ...row));
   }
 
   /** Stores a block of times; returns its row. */
   putTimes(data: Uint8Array): number {
     const id = this.#nextTimes++;
-    this.#insertTimes.run(id, data);
+    this.#insertTimes.run(id, data, rowSum('times', id, data));
     return id;
   }
 
   putChunk({ window, part }: PartNumber, series: SeriesId, { times, data, ties }: StoredRun): void {
-    this.#insertChunk.run(window, part, series, times, data, ties);
+    const id = this.#nextChunk++;
+    this.#insertChunk.run(id, window, part, series, times, data, ties, rowSum('chunk', id, window, part, series, times, data, ties));
   }
 
-  /** Number of a window's next part: behind all that ever had chunks, garbage included. */
+  /** Number of a window's next part: behind all that ever had chunks or rollups, garbage included. */
   nextPart(window: number): number {
-    const used = 'SELECT part FROM chunk WHERE window = :window UNION ALL SELECT part FROM part WHERE window = :window';
+    const used = ['chunk', 'window_rollup', 'part'].map((table) => `SELECT part FROM ${table} WHERE window = :window`).join(' UNION ALL ');
     return Number(this.database.prepare(`SELECT coalesce(max(part), -1) + 1 FROM (${used})`).pluck().get({ window }));
   }
 
@@ -208,8 +215,10 @@ export class Catalogue extends CatalogueReads {
     const known = this.rollupDay(day);
     const put = known?.isThinned ? this.#addDayRollup : this.#putDayRollup;
     let bytes = known?.isThinned ? known.bytes : 0;
-    for (const { series, data } of rollups) if (put.run(day, series, data).changes > 0) bytes += data.length;
-    this.database.prepare('INSERT OR REPLACE INTO rollup_day VALUES (?, ?, ?)').run(day, bytes, known?.isThinned ? 1 : 0);
+    for (const { series, data } of rollups) {
+      if (put.run(day, series, data, rowSum('day_rollup', day, series, data)).changes > 0) bytes += data.length;
+    }
+    this.#putRollupDay({ day, bytes, isThinned: known?.isThinned ?? false });
   }
 
   rollupDay(day: number): RollupDay | undefined {
@@ -218,7 +227,8 @@ export class Catalogue extends CatalogueReads {
 
   /** Its samples go, its rollups stay. */
   thinDay(day: number): void {
-    this.database.prepare('UPDATE rollup_day SET thinned = 1 WHERE day = ?').run(day);
+    const known = this.rollupDay(day);
+    if (known) this.#putRollupDay({ ...known, isThinned: true });
   }
 
   /** Removes some rollups of a day, and with the last of them the day; true when there may be more. */
@@ -231,13 +241,27 @@ export class Catalogue extends CatalogueReads {
   }
 
   putWindowRollup({ window, part }: PartNumber, bundle: number, data: Uint8Array): void {
-    this.#insertWindowRollup.run(window, part, bundle, data);
+    const id = this.#nextRollup++;
+    this.#insertWindowRollup.run(id, window, part, bundle, data, rowSum('window_rollup', id, window, part, bundle, data));
   }
 
   putDay({ day, generation, firstSequence, lastSequence, rows, oldestMs, bytes }: Day): void {
-    this.database
-      .prepare('INSERT OR REPLACE INTO day VALUES (?, ?, ?, ?, ?, ?, ?)')
-      .run(day, generation, firstSequence, lastSequence, rows, oldestMs, bytes);
+    const row = [day, generation, firstSequence, lastSequence, rows, oldestMs, bytes];
+    this.database.prepare('INSERT OR REPLACE INTO day VALUES (?, ?, ?, ?, ?, ?, ?, ?)').run(...row, rowSum('day', ...row));
+  }
+
+  /** Gives rollups whose day is not known that day again; where it has no file they are all that is left of it. */
+  adoptRollups(): void {
+    const strays = this.database
+      .prepare('SELECT day, sum(length(data)) AS bytes FROM day_rollup WHERE day NOT IN (SELECT day FROM rollup_day) GROUP BY day')
+      .all() as { day: number; bytes: number }[];
+    for (const { day, bytes } of strays) this.#putRollupDay({ day, bytes, isThinned: this.days(day, day + 1).length === 0 });
+  }
+
+  /** Forgets all rollups of a day at once. */
+  forgetRollups(day: number): void {
+    this.database.prepare('DELETE FROM day_rollup WHERE day = ?').run(day);
+    this.database.prepare('DELETE FROM rollup_day WHERE day = ?').run(day);
   }
 
   /** Forgets its file; its rollups stay. */
@@ -249,6 +273,18 @@ export class Catalogue extends CatalogueReads {
   removeParts(day: number): void {
     const [first, end] = [day * WINDOWS_PER_DAY, (day + 1) * WINDOWS_PER_DAY];
     this.database.prepare('DELETE FROM part WHERE window >= ? AND window < ?').run(first, end);
+    this.forgetParts(); // a number may come again when its chunks are swept
+  }
+
+  /** Forgets the parts that a day's file has taken over. */
+  removePartsUpTo(day: number, lastSequence: Sequence): void {
+    const [first, end] = [day * WINDOWS_PER_DAY, (day + 1) * WINDOWS_PER_DAY];
+    this.database.prepare('DELETE FROM part WHERE window >= ? AND window < ? AND last_seq <= ?').run(first, end, lastSequence);
+  }
+
+  /** The highest id that a chunk has. */
+  highestSeries(): number {
+    return Number(this.database.prepare('SELECT coalesce(max(series), 0) FROM chunk').pluck().get());
   }
 
   /** Of the file with SQLite's own log, and how many of them are free pages, for use again. */
@@ -257,5 +293,34 @@ export class Catalogue extends CatalogueReads {
     const [pageBytes, pages, free] = [of('page_size'), of('page_count'), of('freelist_count')];
     const log = statSync(`${this.database.name}-wal`, { throwIfNoEntry: false })?.size ?? 0;
     return { file: pages * pageBytes + log, free: free * pageBytes };
+  }
+
+  /** In a fresh file. Throws when what is there has lost its only row of progress. */
+  #begin(): void {
+    const rows = (table: string) => Number(this.database.prepare(`SELECT count(*) FROM ${table}`).pluck().get());
+    if (rows('progress') > 0) return;
+    if (rows('series') + rows('part') + rows('day') > 0) throw new Error('its progress is gone');
+    this.setProgress({ next: 0 as Sequence, kept: 0 as Sequence, identity: randomInt(2 ** 32) });
+  }
+
+  #putRollupDay({ day, bytes, isThinned }: RollupDay): void {
+    const row = [day, bytes, isThinned ? 1 : 0];
+    this.database.prepare('INSERT OR REPLACE INTO rollup_day VALUES (?, ?, ?, ?)').run(...row, rowSum('rollup_day', ...row));
+  }
+}
+
+function openTables(file: string): Database {
+  const database = openDatabase(file);
+  try {
+    database.pragma('wal_autocheckpoint = 0'); // a checkpoint after each seal, not in the middle of a commit
+    database.pragma(`cache_size = -${CACHE_KIB}`);
+    migrate(database, MIGRATIONS, file);
+    const stamp = STAMP + MIGRATIONS.length;
+    if (database.pragma('application_id', { simple: true }) !== stamp) database.pragma(`application_id = ${stamp}`);
+    for (const table of Object.keys(TABLES)) database.prepare(`SELECT * FROM ${table}`); // throws when one is gone
+    return database;
+  } catch (error) {
+    database.close();
+    throw sqliteError(error, `opening ${file}`);
   }
 }

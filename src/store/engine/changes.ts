@@ -7,12 +7,13 @@ import type { Sequence, SeriesId } from '../../core/tag.ts';
 import { ColumnsBuilder } from '../columns.ts';
 import type { ChangesPage } from '../telemetry.ts';
 import type { Progress } from './catalogue.ts';
-import type { Day, Part } from './catalogue-reads.ts';
+import type { Day, Part, Report } from './catalogue-reads.ts';
 import { BLOCKS_PER_DAY, DAY_MS, dayOf, WINDOW_MS } from './grid.ts';
 import { type Layout, partRun } from './reader.ts';
 import { lowerBound, type Run } from './run.ts';
 import { sampleVisitor } from './sample-visitor.ts';
 import type { Wal } from './wal/log.ts';
+import type { LostRange } from './wal/replay.ts';
 
 /** A place in the log, as a decimal number: the sequence of its frame's first record and the samples before it in the frame. */
 const LOG_CURSOR = /^\d{1,15}$/;
@@ -43,8 +44,10 @@ export class Changes {
   readonly #layout: Layout;
   readonly #wal: Wal;
   readonly #progress: () => Progress;
+  readonly #report: Report;
 
-  constructor(layout: Layout, wal: Wal, progress: () => Progress) {
+  constructor(layout: Layout, wal: Wal, progress: () => Progress, report: Report) {
+    this.#report = report;
     this.#layout = layout;
     this.#wal = wal;
     this.#progress = progress;
@@ -96,7 +99,11 @@ export class Changes {
       frameEnd = end;
     };
     let at: Sequence | undefined = from;
-    while (at !== undefined && columns.rows < limit) at = this.#wal.durable.read(at, limit - columns.rows, { ...visitor, frame });
+    const lost = (range: LostRange) => this.#report(`the log in ${range.segment}: samples cannot be read any more`, range);
+    while (at !== undefined && columns.rows < limit) {
+      at = this.#wal.durable.read(at, limit - columns.rows, { ...visitor, frame, lost });
+      if (at !== undefined && columns.rows < limit) next = at;
+    }
     return String(next);
   }
 

@@ -2,7 +2,7 @@
  * The engine: write-ahead log → heads in memory → chunks of a quarter of an hour in `store.db` → immutable day files.
  * One thread; every step of the background work is short.
  */
-import { mkdirSync } from 'node:fs';
+import { existsSync, mkdirSync } from 'node:fs';
 import { join } from 'node:path';
 import type { Clock } from '../../core/clock.ts';
 import { GatewayError } from '../../core/errors.ts';
@@ -11,6 +11,7 @@ import type { Sequence, SeriesDef, SeriesId } from '../../core/tag.ts';
 import type { UnixMs } from '../../core/time.ts';
 import type { Engine } from '../engine.ts';
 import { freeBytesOf } from '../free-bytes.ts';
+import { isDamage, sqliteError } from '../sqlite/database.ts';
 import type {
   AggregateColumns,
   AggregateQuery,
@@ -27,25 +28,29 @@ import type {
 } from '../telemetry.ts';
 import { type BackupParts, copyStore } from './backup.ts';
 import { Blobs } from './blobs.ts';
-import { Catalogue } from './catalogue.ts';
+import type { Catalogue } from './catalogue.ts';
 import { Changes } from './changes.ts';
+import { keepDamaged } from './damaged-copy.ts';
 import { DayFiles } from './day-files.ts';
 import { dayOf, windowOf } from './grid.ts';
 import { Intake } from './intake.ts';
 import { LatestSamples } from './latest.ts';
 import { Maintenance } from './maintenance.ts';
+import { type OpenedCatalogue, openCatalogue } from './open-catalogue.ts';
 import { OpenWindows } from './open-windows.ts';
 import { PartIndex } from './part-index.ts';
 import { Query } from './query.ts';
-import { sealedTo } from './reader.ts';
+import { newestSamples, sealedTo } from './reader.ts';
 import { RollupDays } from './rollup-days.ts';
 import { Rollups } from './rollups.ts';
 import { sampleVisitor } from './sample-visitor.ts';
 import { Siblings } from './siblings.ts';
 import { Ballast } from './space.ts';
+import type { EngineHook } from './steps.ts';
 import { copyUnsealed, type UnsealedSamples } from './unsealed.ts';
 import type { Wal } from './wal/log.ts';
 import { DEFAULT_SEGMENT_BYTES, openWal, type WalOptions } from './wal/open-wal.ts';
+import type { LostRange } from './wal/replay.ts';
 
 export interface ColumnarOptions {
   readonly dir: string;
@@ -53,9 +58,11 @@ export interface ColumnarOptions {
   /** Hears of damage: what is damaged, and how. */
   readonly report: (what: string, error: unknown) => void;
   /** Of the write-ahead log, where its own defaults do not fit. */
-  readonly log?: Omit<WalOptions, 'dir'>;
+  readonly log?: Omit<WalOptions, 'dir' | 'identity'>;
   /** Bytes that the file system of `dir` has left; asked of the kernel unless given. */
   readonly freeBytes?: () => number;
+  /** Called between the steps of the work. For tests. */
+  readonly hook?: EngineHook;
 }
 
 /** Visits records to find where the next one starts. */
@@ -78,30 +85,43 @@ export class ColumnarEngine implements Engine {
   readonly #options: ColumnarOptions;
   readonly #definitions = new Map<SeriesId, SeriesDef>();
   readonly #siblings = new Siblings();
-  readonly #open = new OpenWindows();
-  readonly #latest = new LatestSamples();
-  readonly #intake = new Intake(this.#open, this.#latest, this.#siblings);
+  #open = new OpenWindows();
+  #latest = new LatestSamples();
+  #intake = new Intake(this.#open, this.#latest, this.#siblings);
   #next = 0 as Sequence;
   #state: Opened | undefined;
   #retention: RetentionPolicy = {};
+  #hasReopened = false;
+  /** Highest id that the log has samples of: its definition may be lost, and it must not be given again. */
+  #highestSeries = 0;
 
   constructor(options: ColumnarOptions) {
     this.#options = options;
   }
 
   async open(): Promise<RecoveryReport> {
-    const { dir, clock, report, log = {}, freeBytes = () => freeBytesOf(dir) } = this.#options;
+    const { dir, report, hook, freeBytes = () => freeBytesOf(dir) } = this.#options;
     mkdirSync(dir, { recursive: true });
     const ballast = new Ballast(dir);
     ballast.prepare(freeBytes());
-    const catalogue = new Catalogue(join(dir, 'store.db'));
+    const { catalogue, isRescued } = openCatalogue(dir, report, hook);
+    try {
+      return this.#openWith({ catalogue, isRescued }, ballast, freeBytes);
+    } catch (error) {
+      catalogue.close();
+      throw error;
+    }
+  }
+
+  #openWith({ catalogue, isRescued }: OpenedCatalogue, ballast: Ballast, freeBytes: () => number): RecoveryReport {
+    const { dir, clock, report, log = {}, hook } = this.#options;
     for (const { id, def } of catalogue.definitions()) this.#define(id, def);
     const definition = (series: SeriesId) => this.#definitions.get(series);
     const blobs = new Blobs(definition, report);
     const days = new DayFiles(dir, catalogue.days(), blobs, report);
     days.sweep();
     this.#latest.restore(catalogue.latest.rows(), definition);
-    const { wal, setAside, replay } = openWal({ ...log, dir });
+    const { wal, setAside, replay } = openWal({ ...log, dir, identity: catalogue.progress().identity });
     for (const path of setAside) report(path, new Error('it cannot be a segment of the log and was set aside'));
     const segmentBytes = log.segmentBytes ?? DEFAULT_SEGMENT_BYTES;
     const maintenance = new Maintenance({
@@ -116,20 +136,28 @@ export class ColumnarEngine implements Engine {
       wal,
       segmentBytes,
       clock,
+      report,
+      hook,
       rollupDays: new RollupDays(catalogue.rollupDays()),
       ballast,
       freeBytes,
     });
     const { layout, progress } = maintenance;
-    const { lost } = replay(this.#replayer(maintenance), progress.kept);
-    for (const range of lost) report(`the log in ${range.segment}: samples are lost`, range);
+    const from = isRescued ? (wal.durable.first ?? progress.kept) : progress.kept;
+    const lost = [...replay(this.#replayer(maintenance), from).lost];
+    if (wal.next < progress.next && progress.kept < progress.next) lost.push(missingEnd(Math.max(wal.next, progress.kept), progress.next));
+    this.#tell(lost.filter(({ to }) => !isRescued || to > progress.next)); // below it nobody knows any more what was given back
+    if (isRescued) for (const [id, newest] of newestSamples(layout, [...this.#definitions.keys()])) this.#latest.replace(id, newest);
     this.#next = Math.max(progress.next, wal.next) as Sequence;
     this.#intake.newestMs = this.#latest.newestMs();
     const query = new Query(layout, new Rollups(catalogue, report), definition);
-    const changes = new Changes(layout, wal, () => maintenance.progress);
+    const changes = new Changes(layout, wal, () => maintenance.progress, report);
     this.#state = { catalogue, wal, query, changes, maintenance, backup: { days, segmentBytes, freeBytes } };
     const catalogued = [...this.#definitions].map(([id, def]) => ({ id, def }));
-    const highest = catalogued.reduce((max, { id }) => Math.max(max, id), 0);
+    const highest = catalogued.reduce(
+      (max, { id }) => Math.max(max, id),
+      Math.max(this.#highestSeries, isRescued ? catalogue.highestSeries() : 0),
+    );
     return { next: this.#next, nextSeriesId: (highest + 1) as SeriesId, catalogue: catalogued, newestMs: this.#edge() };
   }
 
@@ -191,7 +219,29 @@ export class ColumnarEngine implements Engine {
   }
 
   async expire(): Promise<boolean> {
-    return this.#opened().maintenance.step(this.#retention, this.#intake.newestMs);
+    const { maintenance, catalogue } = this.#opened();
+    if (maintenance.isPaused) return false;
+    const isHelpless = () => !catalogue.isSuspect || this.#hasReopened;
+    try {
+      if (isHelpless()) return maintenance.step(this.#retention, this.#intake.newestMs);
+    } catch (error) {
+      if (isDamage(error)) catalogue.suspect('working on it', error);
+      if (isHelpless()) throw sqliteError(error, 'working on the store');
+    }
+    await this.#reopen();
+    return true;
+  }
+
+  /** Replaces a catalogue that was found damaged, once in a process: all that is not sealed is in the log. */
+  async #reopen(): Promise<void> {
+    this.#hasReopened = true;
+    const next = this.#next;
+    await this.close();
+    this.#open = new OpenWindows();
+    this.#latest = new LatestSamples();
+    this.#intake = new Intake(this.#open, this.#latest, this.#siblings);
+    await this.open();
+    if (this.#next < next) throw new Error(`the store stood at ${next} and stands at ${this.#next} now`);
   }
 
   async backup(dir: string): Promise<void> {
@@ -216,6 +266,16 @@ export class ColumnarEngine implements Engine {
     } finally {
       state.catalogue.close();
     }
+  }
+
+  /** What the log has lost; the files are kept as they are, for they will be used again. */
+  #tell(lost: readonly LostRange[]): void {
+    const { dir, report } = this.#options;
+    for (const segment of new Set(lost.map((range) => range.segment))) {
+      if (!existsSync(join(dir, segment))) continue;
+      report(segment, new Error(`it is damaged; what it is now is kept as ${keepDamaged(join(dir, segment), true)}`));
+    }
+    for (const range of lost) report(`the log in ${range.segment}: samples are lost`, range);
   }
 
   #opened(): Opened {
@@ -259,6 +319,7 @@ export class ColumnarEngine implements Engine {
     let end = 0 as Sequence;
     const visitor = sampleVisitor(
       (series, timeMs, number, wide, status) => {
+        if (series > this.#highestSeries) this.#highestSeries = series;
         if (gone.size > 0 && end <= (gone.get(dayOf(timeMs)) ?? 0)) return;
         if (end > sealedTo(layout, windowOf(timeMs))) this.#intake.take(series, timeMs, number, wide, status, first);
         else {
@@ -277,4 +338,9 @@ export class ColumnarEngine implements Engine {
     };
     return { ...visitor, frame };
   }
+}
+
+/** The log ends before what is known to have been in it. */
+function missingEnd(from: number, to: number): LostRange {
+  return { segment: 'a segment that is gone', offset: 0, from: from as Sequence, to: to as Sequence };
 }

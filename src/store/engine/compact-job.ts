@@ -1,5 +1,5 @@
 /** Brings a whole day into a day file in small steps: blocks of four hours, rollups of five minutes. The row of `day` is the switch. */
-import type { Sequence, SeriesId } from '../../core/tag.ts';
+import type { Sequence, SeriesDef, SeriesId } from '../../core/tag.ts';
 import { sqliteError } from '../sqlite/database.ts';
 import type { Catalogue } from './catalogue.ts';
 import type { Day } from './catalogue-reads.ts';
@@ -10,6 +10,7 @@ import { RollupBuilder } from './rollup.ts';
 import type { Run } from './run.ts';
 import { hashTimes, sameTimes } from './seal-job.ts';
 import type { Siblings } from './siblings.ts';
+import type { EngineHook } from './steps.ts';
 import { tiePositions } from './ties.ts';
 
 interface SharedTimes {
@@ -20,10 +21,17 @@ interface SharedTimes {
 /** The layout of the engine itself, which may write. */
 export type OwnLayout = Layout & { readonly catalogue: Catalogue };
 
+export interface CompactHouse {
+  readonly siblings: Siblings;
+  readonly definitions: ReadonlyMap<SeriesId, SeriesDef>;
+  readonly hook?: EngineHook | undefined;
+}
+
 export class CompactJob {
   readonly day: number;
   readonly #layout: OwnLayout;
   readonly #siblings: Siblings;
+  readonly #definitions: ReadonlyMap<SeriesId, SeriesDef>;
   readonly #writer: DayFileWriter;
   readonly #generation: number;
   readonly #windows: readonly number[];
@@ -34,12 +42,15 @@ export class CompactJob {
   readonly #rollups: { readonly series: SeriesId; readonly data: Uint8Array }[] = [];
   readonly #times = new Map<number, SharedTimes[]>();
   readonly #rollup = new RollupBuilder();
+  #isWhole = true;
   #rows = 0;
   #oldestMs = Number.POSITIVE_INFINITY;
 
   /** `layout` holds nothing open or frozen: only what is sealed goes into a day file. */
-  constructor(layout: OwnLayout, siblings: Siblings, day: number) {
+  constructor(layout: OwnLayout, day: number, house: CompactHouse) {
+    const { siblings, definitions, hook } = house;
     this.day = day;
+    this.#definitions = definitions;
     this.#layout = layout;
     this.#siblings = siblings;
     const known = layout.days.get(day);
@@ -53,11 +64,18 @@ export class CompactJob {
       ...layout.days.seriesOf(day),
     ]);
     this.#left = [...series].sort((a, b) => b - a);
-    this.#writer = new DayFileWriter(layout.days.fileOf({ day, generation: this.#generation }));
+    this.#writer = new DayFileWriter(layout.days.fileOf({ day, generation: this.#generation }), day, hook);
+  }
+
+  /** False when some of what it was to take over is missing or damaged: then the day is to be left as it is. */
+  get isWhole(): boolean {
+    return this.#isWhole;
   }
 
   /** Works until `isOver` says so; true when all series are written. Throws `store_failed` or `disk_full`: then the job is to be abandoned. */
   step(isOver: () => boolean): boolean {
+    const { blobs, days } = this.#layout;
+    const { damaged } = blobs;
     try {
       do {
         const series = this.#left.pop();
@@ -67,21 +85,25 @@ export class CompactJob {
       return false;
     } catch (error) {
       throw sqliteError(error, `writing the file of day ${this.day}`);
+    } finally {
+      const { parts, catalogue } = this.#layout;
+      if (!this.#windows.every((window) => parts.of(window).every((part) => catalogue.isWhole(part)))) this.#isWhole = false;
+      if (blobs.damaged > damaged || (days.has(this.day) && !days.isReadable(this.day))) this.#isWhole = false;
     }
   }
 
   /** Brings the file to its place and switches to it. Throws as `step` does. */
   finish(): Day {
     const { catalogue } = this.#layout;
-    const day: Day = {
+    const head = {
       day: this.day,
       generation: this.#generation,
       firstSequence: this.#firstSequence,
       lastSequence: this.#lastSequence,
       rows: this.#rows,
       oldestMs: Number.isFinite(this.#oldestMs) ? this.#oldestMs : this.day * DAY_MS,
-      bytes: this.#finishFile(),
     };
+    const day: Day = { ...head, bytes: this.#finishFile(head) };
     catalogue.commit('switching to a day file', () => {
       catalogue.putDay(day);
       catalogue.removeParts(this.day);
@@ -90,9 +112,9 @@ export class CompactJob {
     return day;
   }
 
-  #finishFile(): number {
+  #finishFile(head: Omit<Day, 'bytes'>): number {
     try {
-      return this.#writer.finish();
+      return this.#writer.finish(head);
     } catch (error) {
       throw sqliteError(error, `finishing the file of day ${this.day}`);
     }
@@ -105,6 +127,7 @@ export class CompactJob {
 
   #write(series: SeriesId): void {
     this.#rollup.clear();
+    let blocks = 0;
     for (let block = 0; block < BLOCKS_PER_DAY; block++) {
       const fromMs = this.day * DAY_MS + block * DAY_BLOCK_MS;
       const toMs = fromMs + DAY_BLOCK_MS;
@@ -115,6 +138,7 @@ export class CompactJob {
       const run = runOf(this.#layout, slab, series, siblings.length > 0);
       if (run.count === 0) continue;
       this.#rollup.add(run, this.day * DAY_MS, 0);
+      blocks |= 1 << block;
       const others = siblings.map((other) => ({ series: other, run: runOf(this.#layout, slab, other, true) }));
       this.#writer.putBlock(series, block, {
         times: this.#timesRow(run),
@@ -124,6 +148,8 @@ export class CompactJob {
       this.#rows += run.count;
       this.#oldestMs = Math.min(this.#oldestMs, run.timeMs[0] as number);
     }
+    const def = this.#definitions.get(series);
+    if (blocks !== 0 && def) this.#writer.putSeries(series, blocks, def);
     this.#rollups.push({ series, data: this.#rollup.encode() });
   }
 

@@ -6,6 +6,8 @@ import type { SeriesId } from '../../core/tag.ts';
 import type { TimeRange } from '../telemetry.ts';
 import type { Blobs } from './blobs.ts';
 import type { Day } from './catalogue-reads.ts';
+import { CorruptBlockError } from './codec/corrupt-block-error.ts';
+import { isDamagedCopy } from './damaged-copy.ts';
 import { DayFile, dayFileName } from './day-file.ts';
 import { dayOf } from './grid.ts';
 import type { Run } from './run.ts';
@@ -63,7 +65,9 @@ export class DayFiles {
   run(day: number, series: SeriesId, block: number): Run | undefined {
     return this.#read(day, (file) => {
       const stored = file.block(series, block);
-      return stored && this.#blobs.run(series, stored, (id) => file.times(id), day);
+      const run = stored && this.#blobs.run(series, stored, (id) => file.times(id), day);
+      if (stored && !run) this.#damaged.add(day); // which was reported
+      return run;
     });
   }
 
@@ -113,7 +117,8 @@ export class DayFiles {
   sweep(): void {
     const known = new Set([...this.#days.values()].map((day) => `${day.day}-${day.generation}.db`));
     const folder = join(this.#dataDir, 'day');
-    for (const file of readdirSync(folder)) if (!known.has(file)) rmSync(join(folder, file), { force: true });
+    const strays = readdirSync(folder).filter((file) => !known.has(file) && !isDamagedCopy(file));
+    for (const file of strays) rmSync(join(folder, file), { force: true });
   }
 
   close(): void {
@@ -127,7 +132,7 @@ export class DayFiles {
     try {
       return act(file);
     } catch (error) {
-      if (!(error instanceof SqliteError)) throw error;
+      if (!(error instanceof SqliteError || error instanceof CorruptBlockError)) throw error;
       const known = this.#days.get(day);
       if (known && !this.#damaged.has(day)) this.#onDamage(this.fileOf(known), error);
       this.#damaged.add(day);
@@ -145,7 +150,7 @@ export class DayFiles {
       return open;
     }
     try {
-      const file = new DayFile(this.fileOf(known));
+      const file = new DayFile(this.fileOf(known), known);
       this.#open.set(day, file);
       this.#closeSurplus();
       return file;

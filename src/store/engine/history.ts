@@ -2,6 +2,7 @@
  * Answers queries from the engine's files in a thread of its own, beside the one that writes them. What is not sealed is handed in: it
  * is asked for first, so that a window that is sealed meanwhile is seen twice, which merges, and never not at all.
  */
+import { statSync } from 'node:fs';
 import { join } from 'node:path';
 import Database from 'better-sqlite3';
 import type { Clock } from '../../core/clock.ts';
@@ -9,7 +10,7 @@ import { GatewayError } from '../../core/errors.ts';
 import { sqliteError } from '../sqlite/database.ts';
 import type { TimeRange } from '../telemetry.ts';
 import { Blobs } from './blobs.ts';
-import { CatalogueReads, type Day } from './catalogue-reads.ts';
+import { CatalogueReads, type Day, type Report } from './catalogue-reads.ts';
 import { DayFiles } from './day-files.ts';
 import { dayOf, windowOf } from './grid.ts';
 import { PartIndex } from './part-index.ts';
@@ -37,10 +38,14 @@ type Damage = readonly [what: string, error: unknown];
 export class History {
   readonly #clock: Clock;
   readonly #report: HistoryOptions['report'];
-  readonly #reads: CatalogueReads;
+  readonly #file: string;
+  readonly #hear: (what: string, error: unknown) => void;
+  /** Of the file that is open: a damaged one is replaced under its name. */
+  #inode: number;
+  #reads: CatalogueReads;
   readonly #blobs: Blobs;
   readonly #days: DayFiles;
-  readonly #rollups: Rollups;
+  #rollups: Rollups;
   #definitions: UnsealedSamples['definitions'] = new Map();
   #damage: Damage[] = [];
 
@@ -48,8 +53,13 @@ export class History {
   constructor({ dir, clock, report }: HistoryOptions) {
     this.#clock = clock;
     this.#report = report;
-    this.#reads = openReads(join(dir, 'store.db'));
-    const hear = (what: string, error: unknown) => this.#damage.push([what, error]);
+    const hear = (what: string, error: unknown) => {
+      this.#damage.push([what, error]);
+    };
+    this.#hear = hear;
+    this.#file = join(dir, 'store.db');
+    this.#reads = openReads(this.#file, hear);
+    this.#inode = statSync(this.#file).ino;
     this.#blobs = new Blobs((series) => this.#definitions.get(series), hear);
     this.#days = new DayFiles(dir, [], this.#blobs, hear);
     this.#rollups = new Rollups(this.#reads, hear);
@@ -61,6 +71,7 @@ export class History {
    */
   answer<Answer>(unsealed: UnsealedSamples, range: TimeRange, ask: (query: Query) => Answer): Answer {
     this.#definitions = unsealed.definitions;
+    this.#follow();
     const endMs = this.#clock.monotonicMs() + TIMEOUT_MS;
     const guard = () => {
       if (this.#clock.monotonicMs() > endMs)
@@ -78,6 +89,16 @@ export class History {
   close(): void {
     this.#days.close();
     this.#reads.close();
+  }
+
+  #follow(): void {
+    const { ino } = statSync(this.#file);
+    if (ino === this.#inode) return;
+    this.#reads.close();
+    this.#reads = openReads(this.#file, this.#hear);
+    this.#rollups = new Rollups(this.#reads, this.#hear);
+    this.#blobs.forget('store');
+    this.#inode = ino;
   }
 
   /** In one read transaction: what is swept meanwhile stays visible to it. */
@@ -108,11 +129,11 @@ export class History {
   }
 }
 
-function openReads(file: string): CatalogueReads {
+function openReads(file: string, report: Report): CatalogueReads {
   try {
     const database = new Database(file, { readonly: true, fileMustExist: true });
     database.pragma(`cache_size = -${CACHE_KIB}`);
-    return new CatalogueReads(database);
+    return new CatalogueReads(database, file, report);
   } catch (error) {
     throw sqliteError(error, `opening ${file}`);
   }

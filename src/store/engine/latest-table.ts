@@ -1,6 +1,7 @@
 /** The newest samples of all series in `store.db`, so that a start need not look for them. */
 import type { SeriesId } from '../../core/tag.ts';
 import type { Database } from '../sqlite/database.ts';
+import { rowSum } from './row-sum.ts';
 
 /** A newest sample as it is kept: SQLite's own types; NaN is NULL. */
 export interface LatestRow {
@@ -19,7 +20,7 @@ export class LatestTable {
 
   constructor(database: Database) {
     this.#database = database;
-    this.#upsert = database.prepare('INSERT OR REPLACE INTO latest VALUES (?, ?, ?, ?, ?, ?, ?)');
+    this.#upsert = database.prepare('INSERT OR REPLACE INTO latest VALUES (?, ?, ?, ?, ?, ?, ?, ?)');
   }
 
   rows(): LatestRow[] {
@@ -42,12 +43,19 @@ export class LatestTable {
 
   put(row: LatestRow): void {
     const { series, newestMs, newest, status, usableMs, usable, usableStatus } = row;
-    this.#upsert.run(series, newestMs, newest, status, usableMs, usable, usableStatus);
+    const values = [series, newestMs, newest, status, usableMs, usable, usableStatus];
+    this.#upsert.run(...values, rowSum('latest', ...values));
   }
 
   /** Forgets newest samples that are older; the usable one of a series is looked up again then. */
   removeBefore(beforeMs: number): void {
     this.#database.prepare('DELETE FROM latest WHERE newest_ms < ?').run(beforeMs);
-    this.#database.prepare('UPDATE latest SET usable_ms = NULL, usable = NULL, usable_status = NULL WHERE usable_ms < ?').run(beforeMs);
+    for (const row of this.rows()) {
+      if ((row.usableMs ?? beforeMs) < beforeMs) this.put({ ...row, usableMs: null, usable: null, usableStatus: null });
+    }
+  }
+
+  clear(): void {
+    this.#database.prepare('DELETE FROM latest').run();
   }
 }

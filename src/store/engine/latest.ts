@@ -104,6 +104,12 @@ export class LatestSamples {
     }
   }
 
+  /** The newest sample of a series is this; its newest usable one is looked up when it is asked for. */
+  replace(series: SeriesId, newest: Sample): void {
+    this.#bySeries[series] = { newest, usable: undefined, isUsableUnknown: true };
+    this.#changed.add(series);
+  }
+
   /** Forgets what is older. */
   dropBefore(timeMs: number): void {
     this.onRead();

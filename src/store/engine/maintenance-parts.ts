@@ -10,6 +10,7 @@ import type { PartIndex } from './part-index.ts';
 import type { RollupDays } from './rollup-days.ts';
 import type { Siblings } from './siblings.ts';
 import type { Ballast } from './space.ts';
+import type { EngineHook } from './steps.ts';
 import type { Wal } from './wal/log.ts';
 
 export interface MaintenanceParts {
@@ -24,6 +25,8 @@ export interface MaintenanceParts {
   readonly wal: Wal;
   readonly segmentBytes: number;
   readonly clock: Clock;
+  readonly report: (what: string, error: unknown) => void;
+  readonly hook?: EngineHook | undefined;
   readonly rollupDays: RollupDays;
   readonly ballast: Ballast;
   /** Of the file system. */

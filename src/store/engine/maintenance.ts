@@ -3,6 +3,7 @@ import { GatewayError, isGatewayError } from '../../core/errors.ts';
 import type { Sequence, SeriesDef, SeriesId } from '../../core/tag.ts';
 import type { RetentionPolicy } from '../telemetry.ts';
 import type { Progress } from './catalogue.ts';
+import type { Day } from './catalogue-reads.ts';
 import { CompactJob, type OwnLayout } from './compact-job.ts';
 import { dayOf, dayOfWindow, WINDOW_MS, WINDOWS_PER_DAY } from './grid.ts';
 import type { MaintenanceParts } from './maintenance-parts.ts';
@@ -18,6 +19,10 @@ import { MAX_OPEN_BYTES, MAX_UNSEALED_BYTES } from './unsealed-limit.ts';
 const STEP_MS = 4;
 /** Samples that come this late still join their window before it is sealed. */
 const GRACE_MS = 5_000;
+/** Before it no clock was right: then the newest sample tells the time. 2020-01-01. */
+const FIRST_CLOCK_MS = Date.UTC(2020, 0);
+/** Samples that lie further ahead of the clock are strays of a wrong one: their windows are sealed when others are. */
+const STRAY_MS = 3_600_000;
 /** A plant has a few windows open; a backfill has many, and each costs memory. */
 const MAX_OPEN_WINDOWS = 256;
 /** Late samples wait this long for others of their window. */
@@ -58,6 +63,12 @@ export class Maintenance {
   #lookMs = 0;
   #isFull = false;
   #freeBytes = 0;
+  /** Not all that is committed has come into `store.db` itself: a reader was in the way. */
+  #isUnsettled = false;
+  /** Replaced day files that go when it has. */
+  readonly #replaced: Day[] = [];
+  /** Days of which something cannot be read: what is left of them is not to replace them. */
+  readonly #leftAlone = new Set<number>();
 
   constructor(house: MaintenanceParts) {
     this.#house = house;
@@ -84,8 +95,9 @@ export class Maintenance {
 
   /** The first record of an empty store has this sequence: nothing before it is missing. Throws `store_failed` or `disk_full`. */
   startAt(sequence: Sequence): void {
-    this.#house.catalogue.commit('starting the store', () => this.#house.catalogue.setSealed(sequence, sequence));
-    this.#progress = { ...this.#progress, next: sequence, kept: sequence };
+    const progress = { ...this.#progress, next: sequence, kept: sequence };
+    this.#house.catalogue.commit('starting the store', () => this.#house.catalogue.setProgress(progress));
+    this.#progress = progress;
   }
 
   /** The windows that are being sealed. */
@@ -176,6 +188,7 @@ export class Maintenance {
   #work(policy: RetentionPolicy, newestMs: number, isOver: () => boolean): boolean {
     if (this.#removals.makeRoom(policy.reserveBytes)) return true;
     if (this.#seal) return this.#sealOn(this.#seal, isOver);
+    if (this.#isUnsettled) this.#settle();
     if (this.#startSeal(newestMs)) return true;
     if (this.#compact) return this.#compactOn(this.#compact, isOver);
     const sweep = this.#sweeps[0];
@@ -196,6 +209,7 @@ export class Maintenance {
     wal.sync(); // ends the frame: each one lies wholly before or wholly behind what is sealed
     const windows = due.flatMap((window) => open.take(window) ?? []);
     for (const window of windows) this.#frozen.set(window.window, window);
+    this.#house.hook?.('frozen', 'windows');
     this.#lateSinceMs = undefined;
     this.#seal = new SealJob(windows, wal.next, this.#house);
     return true;
@@ -207,10 +221,12 @@ export class Maintenance {
     const numbers = open.numbers();
     const crowded = open.bytes > MAX_OPEN_BYTES || wal.stats.liveSegments > MAX_LIVE_SEGMENTS;
     if (crowded) return numbers;
-    const edgeMs = Math.max(newestMs, clock.now()) - GRACE_MS;
-    const past = numbers.filter((window) => (window + 1) * WINDOW_MS <= edgeMs);
+    const nowMs = clock.now();
+    const presentMs = nowMs < FIRST_CLOCK_MS ? newestMs : nowMs; // one sample from the future must not make the present due
+    const over = numbers.filter((window) => (window + 1) * WINDOW_MS <= presentMs - GRACE_MS);
+    const past = [...over, ...numbers.filter((window) => window * WINDOW_MS > presentMs + STRAY_MS)];
     if (past.length === 0) return [];
-    const fresh = past.some((window) => this.layout.parts.of(window).length === 0 && !this.layout.days.has(dayOfWindow(window)));
+    const fresh = over.some((window) => this.layout.parts.of(window).length === 0 && !this.layout.days.has(dayOfWindow(window)));
     this.#lateSinceMs ??= clock.monotonicMs();
     const rested = clock.monotonicMs() - this.#lateSinceMs >= LATE_REST_MS;
     return fresh || rested || open.size > MAX_OPEN_WINDOWS ? past : [];
@@ -220,14 +236,14 @@ export class Maintenance {
     if (!job.step(isOver)) return true;
     const { catalogue, latest, parts, definitions, open, wal } = this.#house;
     wal.sync(); // the newest samples are saved beside: none may be there that the log can still lose
-    const kept = open.oldestSequence() ?? job.sealedTo;
+    const progress = { ...this.#progress, next: job.sealedTo, kept: open.oldestSequence() ?? job.sealedTo };
     catalogue.commit('sealing windows', () => {
       for (const series of this.#unsavedDefinitions) catalogue.putDefinition(series, definitions.get(series) as SeriesDef);
       for (const part of job.parts()) catalogue.putPart(part);
       for (const row of latest.unsaved()) catalogue.latest.put(row);
-      catalogue.setSealed(job.sealedTo, kept);
+      catalogue.setProgress(progress);
     });
-    this.#progress = { ...this.#progress, next: job.sealedTo, kept };
+    this.#progress = progress;
     this.#unsavedDefinitions.clear();
     latest.saved();
     for (const part of job.parts()) parts.add(part);
@@ -235,16 +251,30 @@ export class Maintenance {
     this.#seal = undefined;
     const days = new Set(job.windows.map(({ window }) => dayOfWindow(window)));
     if (this.#compact && days.has(this.#compact.day)) this.#abandonCompaction(); // it does not know the new parts
-    catalogue.checkpoint();
-    wal.release(kept);
+    this.#settle();
     return true;
+  }
+
+  /** Gives back what is no longer needed: not before `store.db` itself has taken it over, so that it can lose its own log and nothing else. */
+  #settle(): void {
+    const { catalogue, wal, days, hook } = this.#house;
+    this.#isUnsettled = !catalogue.checkpoint();
+    if (this.#isUnsettled) return;
+    hook?.('release', 'segments');
+    wal.release(this.#progress.kept);
+    hook?.('released', 'segments');
+    for (const day of this.#replaced.splice(0)) {
+      hook?.('discard', 'a replaced day file');
+      days.discard(day);
+      hook?.('discarded', 'a replaced day file');
+    }
   }
 
   // ── days ───────────────────────────────────────────────────────────────────────────────────────────────────────────
 
   /** A day that is over, or one with too many late parts. */
   #startCompact(policy: RetentionPolicy, newestMs: number): boolean {
-    const { parts, open, clock, siblings } = this.#house;
+    const { parts, open, clock, siblings, definitions, hook } = this.#house;
     const today = dayOf(Math.min(newestMs, clock.now()) - GRACE_MS - WINDOW_MS);
     const busy = new Set(open.numbers().map(dayOfWindow)); // what is unsealed of a day must have come after all that its file holds
     const due = [...parts.days()].filter((day) => day < today && !busy.has(day) && this.#isWorthCompacting(day)).sort((a, b) => a - b)[0];
@@ -252,7 +282,7 @@ export class Maintenance {
     const neededBytes = this.#roomFor(policy, due);
     if (this.#house.freeBytes() < neededBytes) return this.#removals.makeRoom(neededBytes, due);
     const sealed: OwnLayout = { ...this.layout, frozen: new Map(), open: new OpenWindows() };
-    this.#compact = new CompactJob(sealed, siblings, due);
+    this.#compact = new CompactJob(sealed, due, { siblings, definitions, hook });
     return true;
   }
 
@@ -270,6 +300,7 @@ export class Maintenance {
 
   #isWorthCompacting(day: number): boolean {
     const { parts, days } = this.#house;
+    if (this.#leftAlone.has(day)) return false;
     if (!days.has(day)) return true;
     if (!days.isReadable(day)) return false; // what cannot be read now is not replaced by what is left of it
     const late = parts.rowsOf(day);
@@ -278,22 +309,25 @@ export class Maintenance {
   }
 
   #compactOn(job: CompactJob, isOver: () => boolean): boolean {
-    if (!job.step(isOver)) return true;
-    const { days, parts, catalogue, rollupDays } = this.#house;
-    const before = days.get(job.day);
-    if (before && !days.isReadable(job.day)) {
-      this.#abandonCompaction(); // some of the file could not be taken over
+    const isDone = job.step(isOver);
+    const { days, parts, catalogue, rollupDays, report } = this.#house;
+    if (!job.isWhole) {
+      this.#abandonCompaction();
+      this.#leftAlone.add(job.day);
+      report(`day ${job.day}`, new Error('it is left as it is, because not all of it can be read'));
       return true;
     }
+    if (!isDone) return true;
+    const before = days.get(job.day);
     const day = job.finish();
     this.#compact = undefined;
     parts.dropDay(job.day);
     days.put(day);
     const rollups = catalogue.rollupDay(job.day);
     if (rollups) rollupDays.put(rollups);
-    if (before) days.discard(before);
+    if (before) this.#replaced.push(before);
     this.#sweepDay(job.day);
-    catalogue.checkpoint();
+    this.#settle();
     return true;
   }
 

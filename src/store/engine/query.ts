@@ -7,7 +7,7 @@ import type { AggregateColumns, AggregateQuery, Gap, RawPage, RawQuery, SeriesQu
 import { Aggregate } from './aggregate.ts';
 import { isUsable, type Sample } from './latest.ts';
 import { mergeTag, type RankedRun, visitMerged } from './merge.ts';
-import { type Layout, runOf, type Slab, slabs } from './reader.ts';
+import { type Layout, runOf, type Slab, sampleAt, slabs } from './reader.ts';
 import type { Rollups } from './rollups.ts';
 import type { Run } from './run.ts';
 
@@ -138,12 +138,7 @@ export class Query {
     for (const slab of [...slabs(this.#layout, MIN_TIME_MS, MAX_TIME_MS + 1)].reverse()) {
       const run = runOf(this.#layout, slab, series, false);
       for (let index = run.count - 1; index >= 0; index--) {
-        const sample = {
-          timeMs: run.timeMs[index] as number,
-          number: run.numbers[index] as number,
-          wide: run.wide?.[index],
-          status: run.status?.[index] ?? 0,
-        };
+        const sample = sampleAt(run, index);
         if (isUsable(sample)) return sample;
       }
     }

@@ -1,9 +1,11 @@
 /** Reads samples from wherever they lie: day files, sealed parts, windows being sealed, open windows; merged, in time order. */
 import type { Sequence, SeriesId } from '../../core/tag.ts';
+import { MAX_TIME_MS, MIN_TIME_MS } from '../../core/time.ts';
 import type { Blobs } from './blobs.ts';
-import type { CatalogueReads, PartNumber } from './catalogue-reads.ts';
+import type { CatalogueReads, Part } from './catalogue-reads.ts';
 import type { DayFiles } from './day-files.ts';
 import { BLOCKS_PER_DAY, DAY_BLOCK_MS, DAY_MS, dayOf, dayOfWindow, WINDOW_MS, WINDOWS_PER_DAY } from './grid.ts';
+import type { Sample } from './latest.ts';
 import type { PartIndex } from './part-index.ts';
 import type { RollupDays } from './rollup-days.ts';
 import { mergeRuns, type Run, sliceRun } from './run.ts';
@@ -79,9 +81,33 @@ export function runOf(layout: Layout, slab: Slab, series: SeriesId, ordered: boo
 }
 
 /** Samples of a series in one part; undefined when it has none, or they are damaged (which is reported). */
-export function partRun({ catalogue, blobs }: Layout, part: PartNumber, series: SeriesId): Run | undefined {
+export function partRun({ catalogue, blobs }: Layout, part: Part, series: SeriesId): Run | undefined {
   const chunk = catalogue.chunk(part, series);
   return chunk && blobs.run(series, chunk, (id) => catalogue.times(id));
+}
+
+/** The newest sample of each series, looked for from the newest day on back. */
+export function newestSamples(layout: Layout, series: readonly SeriesId[]): Map<SeriesId, Sample> {
+  const newest = new Map<SeriesId, Sample>();
+  let left = series;
+  for (const slab of [...slabs(layout, MIN_TIME_MS, MAX_TIME_MS + 1)].reverse()) {
+    if (left.length === 0) break;
+    for (const id of left) {
+      const run = runOf(layout, slab, id, false);
+      if (run.count > 0) newest.set(id, sampleAt(run, run.count - 1));
+    }
+    left = left.filter((id) => !newest.has(id));
+  }
+  return newest;
+}
+
+export function sampleAt(run: Run, index: number): Sample {
+  return {
+    timeMs: run.timeMs[index] as number,
+    number: run.numbers[index] as number,
+    wide: run.wide?.[index],
+    status: run.status?.[index] ?? 0,
+  };
 }
 
 function atLevel(run: Run, level: number): Float64Array {

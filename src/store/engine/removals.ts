@@ -73,7 +73,9 @@ export class Removals {
     this.#hooks.setGone(new Map([...gone].filter(([, end]) => end > logStart)).set(day, sequence));
     for (const window of open.numbers()) if (dayOfWindow(window) === day) open.take(window);
     parts.dropDay(day);
+    this.#house.hook?.('discard', 'an expired day file');
     days.drop(day);
+    this.#house.hook?.('discarded', 'an expired day file');
     const rollups = catalogue.rollupDay(day);
     if (rollups) rollupDays.put(rollups);
     this.#hooks.dropped(day);

@@ -2,7 +2,7 @@
 import type { Sequence, SeriesId } from '../../core/tag.ts';
 import type { Blobs } from './blobs.ts';
 import type { Catalogue } from './catalogue.ts';
-import type { Part, PartNumber } from './catalogue-reads.ts';
+import { contentsOf, type Part, type PartNumber } from './catalogue-reads.ts';
 import { WINDOW_MS } from './grid.ts';
 import type { OpenWindow } from './open-windows.ts';
 import { RollupBuilder } from './rollup.ts';
@@ -26,6 +26,8 @@ export class SealJob {
   readonly #siblings: Siblings;
   /** Number of the part that each window gets. */
   readonly #parts: number[] = [];
+  /** Series of each window that have a chunk, ascending. */
+  readonly #sealed: SeriesId[][] = [];
   #window = 0;
   /** Series of the present window that are left, in descending order. */
   #left: SeriesId[] = [];
@@ -53,6 +55,7 @@ export class SealJob {
   /** Works until `isOver` says so; true when everything is encoded. Throws `store_failed` or `disk_full`: then the step may be repeated. */
   step(isOver: () => boolean): boolean {
     const [window, left] = [this.#window, [...this.#left]];
+    const sealed = this.#sealed[window]?.length;
     try {
       this.#catalogue.commitUnsynced('sealing a window', () => {
         do {
@@ -65,6 +68,8 @@ export class SealJob {
     } catch (error) {
       this.#window = window;
       this.#left = left;
+      this.#sealed.length = Math.min(this.#sealed.length, window + 1);
+      if (sealed !== undefined) this.#sealed[window]?.splice(sealed);
       this.#times.clear(); // rows of times that were rolled back
       const next = left.at(-1);
       this.#brokenBundle = next === undefined ? undefined : bundleOf(next);
@@ -83,6 +88,7 @@ export class SealJob {
       lastSequence: (this.sealedTo - 1) as Sequence,
       rows: open.samples,
       oldestMs: open.oldestMs,
+      contents: contentsOf(this.#sealed[index] ?? []),
     }));
   }
 
@@ -90,6 +96,7 @@ export class SealJob {
     const open = this.windows[this.#window];
     if (!open) return;
     this.#left = open.series().reverse();
+    this.#sealed[this.#window] = [];
     this.#parts[this.#window] = this.#catalogue.nextPart(open.window);
     this.#times = new Map();
     this.#brokenBundle = undefined;
@@ -129,6 +136,7 @@ export class SealJob {
       data: this.#blobs.encodeValues(series, run),
       ties: this.#blobs.encodeTies(tiePositions({ series, run }, siblings)),
     });
+    this.#sealed[this.#window]?.push(series);
   }
 
   /** Series that are read together have the same times: stored once, found by content. */

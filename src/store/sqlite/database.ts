@@ -32,6 +32,15 @@ export function faultOf(error: unknown): { readonly code: ErrorCode; readonly me
   return { code, message };
 }
 
+/** What SQLite says when a file is not as it left it, or a part of it cannot be read from the disk. */
+const DAMAGE = /^SQLITE_(CORRUPT|NOTADB|IOERR_(READ|SHORT_READ|CORRUPTFS|DATA))/;
+
+/** True when SQLite, or what caused our own error, found a file damaged. */
+export function isDamage(error: unknown): boolean {
+  if (!(error instanceof Error)) return false;
+  return ('code' in error && DAMAGE.test(String(error.code))) || isDamage(error.cause);
+}
+
 /** Maps what SQLite throws to our codes: a full disk apart from everything else. */
 export function sqliteError(error: unknown, doing: string): GatewayError {
   if (error instanceof GatewayError) return error;

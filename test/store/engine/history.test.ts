@@ -1,5 +1,5 @@
 /** Reading history beside the engine that writes: files that are replaced under a query, damage, queries that take too long. */
-import { existsSync, readdirSync, truncateSync } from 'node:fs';
+import { existsSync, readdirSync, rmSync, truncateSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { describe, expect, it } from 'vitest';
 import { type Clock, systemClock } from '../../../src/core/clock.ts';
@@ -94,6 +94,41 @@ describe('History', () => {
     await store.engine.close();
   });
 
+  it('keeps the file of a day for a query that has begun, although a newer one has taken its place', async () => {
+    const store = new Store();
+    const history = await store.open();
+    await store.write(START + 100_000, 20, 100);
+    await store.engine.expire(); // from now on the late samples rest
+    const settled: Promise<void>[] = [];
+    const values = history.answer(store.unsealed(), ALWAYS, (query) => {
+      store.monotonicMs += 3_600_000;
+      for (let step = 0; step < 200; step++) settled.push(store.engine.expire().then(() => undefined));
+      return store.values(query);
+    });
+    await Promise.all(settled);
+    expect(values).toEqual(numbers(120));
+    expect(store.dayFiles()).toEqual([`${START / DAY}-1.db`, `${START / DAY}-2.db`]);
+    for (let step = 0; step < 5; step++) await store.engine.expire();
+    expect(store.dayFiles()).toEqual([`${START / DAY}-2.db`]);
+    expect(history.answer(store.unsealed(), ALWAYS, store.values)).toEqual(numbers(120));
+    expect(store.reported).toEqual([]);
+    history.close();
+    await store.engine.close();
+  });
+
+  it('reads a fresh store.db when a damaged one was replaced under it', async () => {
+    const store = new Store();
+    const history = await store.open();
+    writeFileSync(join(store.dir, 'store.db.suspect'), ''); // as another reader leaves it that has met a bad page
+    await store.engine.expire();
+    await store.write(START + DAY, 10, 500);
+    expect(history.answer(store.unsealed(), ALWAYS, store.values)).toEqual([...numbers(100), ...numbers(10, 500)]);
+    expect(store.dayFiles()).toEqual([`${START / DAY}-1.db`]);
+    expect(existsSync(join(store.dir, 'store.db.damaged-1'))).toBe(true);
+    history.close();
+    await store.engine.close();
+  });
+
   it('asks again when the file of a day is gone because a newer one has taken its place', async () => {
     const store = new Store();
     const history = await store.open();
@@ -106,6 +141,7 @@ describe('History', () => {
       if (asked++ === 0) {
         store.monotonicMs += 3_600_000;
         for (let step = 0; step < 200; step++) settled.push(store.engine.expire().then(() => undefined));
+        rmSync(join(store.dir, 'day', `${START / DAY}-1.db`)); // as a start sweeps it
       }
       return store.values(query);
     });

@@ -1,15 +1,17 @@
 /** Where the durable frames of a log lie, in memory, so that records can be read again without a look through the files. */
 import type { Sequence } from '../../../core/tag.ts';
 import type { UnsyncedFrame } from './open-frame.ts';
-import { type PlacedFrame, type ReplayVisitor, replayFrames } from './replay.ts';
+import { FrameReader, type LostRange, type PlacedFrame, type ReplayVisitor } from './replay.ts';
 
 export class FrameIndex {
-  readonly #identity: number;
+  readonly #reader: FrameReader;
+  /** First sequences of frames that could not be read: each is told once. */
+  readonly #told = new Set<number>();
   /** By sequence. */
   #frames: PlacedFrame[] = [];
 
   constructor(identity: number) {
-    this.#identity = identity;
+    this.#reader = new FrameReader(identity);
   }
 
   reset(frames: readonly PlacedFrame[]): void {
@@ -29,6 +31,11 @@ export class FrameIndex {
     this.#frames = this.#frames.filter(({ path }) => !paths.has(path));
   }
 
+  /** Sequence of the first record; undefined when empty. */
+  get first(): Sequence | undefined {
+    return this.#frames[0]?.first;
+  }
+
   /** From here on the index has everything that the log ever had; what it lost from `needed` on is lost for good. Undefined when empty. */
   start(needed: Sequence): Sequence | undefined {
     const frames = this.#frames;
@@ -39,9 +46,9 @@ export class FrameIndex {
 
   /**
    * Shows the frames from the one that holds `from` on, at least one, until `slots` slots are shown. Returns the sequence behind
-   * them, or undefined when there is none. Throws `store_failed` when a frame cannot be read any more.
+   * them, or undefined when there is none. A frame that cannot be read any more is left out, and told to `lost` once.
    */
-  read(from: Sequence, slots: number, visitor: ReplayVisitor): Sequence | undefined {
+  read(from: Sequence, slots: number, visitor: ReplayVisitor & { lost(range: LostRange): void }): Sequence | undefined {
     const start = this.#indexOf(from);
     let end = start;
     for (let left = slots; left > 0 && end < this.#frames.length; end++) {
@@ -49,7 +56,10 @@ export class FrameIndex {
       left -= frame.end - frame.first;
     }
     if (end === start) return undefined;
-    replayFrames(this.#frames.slice(start, end), this.#identity, visitor, from);
+    for (const range of this.#reader.show(this.#frames.slice(start, end), visitor)) {
+      if (!this.#told.has(range.from)) visitor.lost(range);
+      this.#told.add(range.from);
+    }
     return this.#frames[end - 1]?.end;
   }
 

@@ -107,11 +107,20 @@ export function createSegment(dir: string, number: number, sizeBytes: number, ho
 
 /** Makes what was created, renamed or removed in a folder survive a power cut. */
 export function syncFolder(dir: string): void {
-  const folder = openSync(dir, 'r');
+  sync(dir, 'r');
+}
+
+/** Makes the content of a file survive a power cut. */
+export function syncFile(path: string): void {
+  sync(path, 'r+');
+}
+
+function sync(path: string, flags: 'r' | 'r+'): void {
+  const descriptor = openSync(path, flags);
   try {
-    fsyncSync(folder);
+    fsyncSync(descriptor);
   } finally {
-    closeSync(folder);
+    closeSync(descriptor);
   }
 }
 
