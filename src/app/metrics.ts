@@ -80,7 +80,13 @@ function outcomes({ committed, deadbanded, deduplicated, rejected, dropped }: Le
 }
 
 function storeFamilies({ stream, store }: MetricParts): MetricFamily[] {
-  const { engine, samples, fileBytes, oldestMs, newestMs } = store;
+  const { engine, samples, rawBytes, rollupBytes, logBytes, bytesPerSample, oldestMs, newestMs } = store;
+  const kinds = [
+    ['raw', rawBytes],
+    ['rollups', rollupBytes],
+    ['log', logBytes],
+    ['spare', Math.max(0, store.fileBytes - rawBytes - rollupBytes - logBytes)],
+  ] as const;
   const edges = [
     ['oldest', oldestMs],
     ['newest', newestMs],
@@ -96,7 +102,20 @@ function storeFamilies({ stream, store }: MetricParts): MetricFamily[] {
     gauge('store_durable_sequence', 'Every record below is on disk', { value: stream.durable }),
     gauge('store_lag_records', 'Records that are not on disk yet', { value: stream.next - stream.durable }),
     gauge('store_samples', 'Samples kept', { value: samples }),
-    gauge('store_bytes', 'Size of the files', { value: fileBytes }),
+    gauge(
+      'store_bytes',
+      'Size of the files, by what is in them; spare is room that is used again',
+      ...kinds.map(([kind, value]) => ({ labels: { kind }, value })),
+    ),
+    gauge('store_free_bytes', 'What the file system has left', { value: store.freeBytes }),
+    gauge(
+      'store_bytes_per_sample',
+      'Bytes that a sample in its place takes',
+      ...(bytesPerSample === null ? [] : [{ value: bytesPerSample }]),
+    ),
+    gauge('store_days', 'UTC days in files of their own', { value: store.days }),
+    gauge('store_unsealed_windows', 'Quarters of an hour that are still open', { value: store.unsealedWindows }),
+    gauge('store_unsealed_samples', 'Samples in them, in memory and in the log', { value: store.unsealedRows }),
     gauge(
       'store_edge_seconds',
       'Time of the oldest and the newest sample',

@@ -45,10 +45,10 @@ test('the outcomes of a source and what is in flight add up to what it received'
       engine: 'columnar',
       samples: 9,
       fileBytes: 10,
-      rawBytes: 0,
-      rollupBytes: 0,
-      logBytes: 0,
-      bytesPerSample: null,
+      rawBytes: 4,
+      rollupBytes: 1,
+      logBytes: 3,
+      bytesPerSample: 0.5,
       unsealedWindows: 0,
       unsealedRows: 0,
       freeBytes: 0,
@@ -73,6 +73,13 @@ test('the outcomes of a source and what is in flight add up to what it received'
   ]);
   expect(values('writes_pending').map(({ value }) => value)).toEqual([2]);
   expect(values('store_fault')).toEqual([{ labels: { reason: 'disk_full' }, value: 1 }]);
+  expect(values('store_bytes').map(({ labels, value }) => [labels?.['kind'], value])).toEqual([
+    ['raw', 4],
+    ['rollups', 1],
+    ['log', 3],
+    ['spare', 2],
+  ]);
+  expect(values('store_bytes_per_sample')).toEqual([{ value: 0.5 }]);
   expect(values('store_lag_records')).toEqual([{ value: 6 }]);
   expect(values('store_edge_seconds')).toEqual([{ labels: { edge: 'newest' }, value: 1.5 }]);
   expect(new Set(families.map(({ name }) => name)).size).toBe(families.length);
