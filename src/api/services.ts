@@ -4,11 +4,13 @@ import type { Emit } from '../core/emit.ts';
 import type { ErrorCode } from '../core/errors.ts';
 import type { Log } from '../core/log.ts';
 import type { StoreProfile } from '../core/store-profile.ts';
-import type { Sequence, SeriesDef, SeriesId } from '../core/tag.ts';
+import type { Scalar, Sequence, SeriesDef, SeriesId } from '../core/tag.ts';
 import type { UnixMs } from '../core/time.ts';
+import type { WriteOutcome } from '../ingest/commands.ts';
 import type { LedgerCounts, SourceView } from '../ingest/source-state.ts';
 import type { AnswerStore, AuditStore, RecordStore } from '../store/records.ts';
 import type { TelemetryReads } from '../store/telemetry.ts';
+import type { NewTwin, TwinKey } from '../twin/registry.ts';
 import type { Binding, LiveReading, Twin } from '../twin/twin.ts';
 import type { RatePolicy } from './rate-limit.ts';
 
@@ -38,6 +40,20 @@ export interface HttpSettings {
   readonly corsOrigins: readonly string[];
 }
 
+/** The source whose device has a tag. */
+export interface TagOwner {
+  readonly source: string;
+  readonly writable: boolean;
+}
+
+/** The newest that was asked of a tag's device. */
+export interface Command {
+  readonly value: Scalar;
+  /** Why it failed; null while it is on its way, and when the device showed the value. */
+  readonly failure: ErrorCode | null;
+  readonly pending: boolean;
+}
+
 export interface ApiServices {
   readonly clock: Clock;
   /** False while the box's own time is not to be trusted: then no reading is refused for its time. */
@@ -55,6 +71,11 @@ export interface ApiServices {
   readonly twins: {
     list(tenant: string): readonly Twin[];
     get(tenant: string, id: string): Twin | undefined;
+    /** Each of these resolves once the change is saved and shown; rejecting, it has changed nothing. */
+    create(made: NewTwin): Promise<Twin>;
+    change(at: TwinKey, edit: (twin: Twin) => Twin): Promise<Twin>;
+    /** `allow` may refuse by throwing. */
+    remove(at: TwinKey, allow: (twin: Twin) => void): Promise<void>;
     /** `TWIN_TYPES` and those that the configuration adds. */
     readonly types: readonly string[];
   };
@@ -66,6 +87,13 @@ export interface ApiServices {
     tagNames(tenant: string, asset: string): readonly string[];
     /** How often the tag is sampled; undefined where readings come only on change or from a client. */
     periodMs(tenant: string, binding: Binding): number | undefined;
+  };
+  readonly devices: {
+    /** Undefined where no device gives the tag its values. */
+    owner(tenant: string, binding: Binding): TagOwner | undefined;
+    /** Resolves, however the write ends, within half a minute. */
+    write(owner: TagOwner, at: Binding, value: Scalar, signal: AbortSignal): Promise<WriteOutcome>;
+    lastCommand(owner: TagOwner, at: Binding): Command | undefined;
   };
   readonly sources: {
     list(tenant: string): readonly SourceView[];

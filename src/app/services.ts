@@ -16,6 +16,7 @@ import type { WallClock } from '../system/wall-clock.ts';
 import type { LiveValues } from '../twin/live.ts';
 import type { TwinRegistry } from '../twin/registry.ts';
 import type { Binding, LiveReading } from '../twin/twin.ts';
+import { Devices } from './devices.ts';
 import { type MetricParts, metricFamilies } from './metrics.ts';
 
 export interface Parts {
@@ -51,7 +52,15 @@ export function apiServices(parts: Parts): ApiServices {
     records: withConfigTokens(store.records, parts.configTokens),
     http: parts.http,
     series: { find: (filter) => pipeline.tags.find(filter), definition: (series) => pipeline.tags.definition(series) },
-    twins: { list: (tenant) => twins.list(tenant), get: (tenant, id) => twins.get(tenant, id), types: [...TWIN_TYPES, ...parts.twinTypes] },
+    twins: {
+      list: (tenant) => twins.list(tenant),
+      get: (tenant, id) => twins.get(tenant, id),
+      create: (made) => twins.create(made),
+      change: (at, edit) => twins.change(at, edit),
+      remove: (at, allow) => twins.remove(at, allow),
+      types: [...TWIN_TYPES, ...parts.twinTypes],
+    },
+    devices: new Devices(pipeline.tags, supervisor),
     live: {
       reading,
       tagNames: (tenant, asset) => [...live.tagNames(tenant, asset)].sort(),

@@ -26,6 +26,15 @@ export const ERRORS = {
   range_too_large: 'The query covers more than can be answered at once.',
   backup_invalid: 'The backup is damaged or incomplete, none of ours, or of a newer version.',
   conflict: 'The object was changed or exists already.',
+  managed_by_config: 'The object comes from the configuration file and is changed there.',
+  limit_reached: 'There are as many of these as the box keeps.',
+  twin_not_found: 'There is no such twin.',
+  twin_exists: 'There is a twin of this id already.',
+  twin_archived: 'The twin is archived: it can only be read until its status is set.',
+  sensor_not_found: 'The twin has no such sensor.',
+  sensor_exists: 'The twin has a sensor of this id already.',
+  actuator_not_found: 'The twin has no such actuator.',
+  actuator_exists: 'The twin has an actuator of this id already.',
 } as const;
 
 export type ErrorCode = keyof typeof ERRORS;

@@ -121,6 +121,10 @@ export class Supervisor {
     return [...this.#runners.values()].map((runner) => runner.view());
   }
 
+  specs(): readonly SourceSpec[] {
+    return [...this.#runners.values()].map(({ spec }) => spec);
+  }
+
   /** Stops every source at once, each in bounded time, for good. */
   async stop(): Promise<void> {
     this.#stopped = true;

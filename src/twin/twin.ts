@@ -23,6 +23,8 @@ export interface Sensor {
   readonly binding: Binding;
   /** True when the binding is not just (twin id, sensor id) and so is worth showing. */
   readonly bindingExplicit: boolean;
+  /** It is there because the tag is: nobody has described it. */
+  readonly fromTag?: true;
 }
 
 export interface Actuator {
@@ -30,12 +32,21 @@ export interface Actuator {
   readonly name: string;
   readonly description?: string;
   readonly type: 'binary' | 'continuous';
-  readonly binding?: Binding;
+  /** Absent: the tag of the twin that is called as the actuator. */
+  readonly binding?: ActuatorBinding;
+}
+
+export interface ActuatorBinding extends Binding {
+  /** What may be asked for; the tag's own limits hold whatever stands here. */
+  readonly min?: number;
+  readonly max?: number;
 }
 
 export interface Twin {
   readonly tenant: string;
   readonly id: string;
+  /** One more with each stored change. */
+  readonly revision: number;
   readonly name: string;
   readonly description?: string;
   readonly type: string;
@@ -47,6 +58,13 @@ export interface Twin {
   /** In the order of creation. */
   readonly sensors: readonly Sensor[];
   readonly actuators: readonly Actuator[];
+  /** Tags of the asset that are not to be made sensors: theirs were deleted. */
+  readonly hiddenTags: readonly string[];
+}
+
+/** Where an actuator's state is read, and written where a device has it. */
+export function tagOf(twin: Pick<Twin, 'id'>, actuator: Actuator): ActuatorBinding {
+  return actuator.binding ?? { asset: twin.id, tag: actuator.id };
 }
 
 /** The present state of a tag: the newest usable value and its time, with the quality of the newest sample of all. */

@@ -210,7 +210,7 @@ describe('a battery profile', () => {
 
 test('the shapes that configuration may not import are those of the house', () => {
   expectTypeOf<SourceSpec>().toExtend<IngestSource>();
-  expectTypeOf<TwinSpec>().toExtend<Omit<Twin, 'createdMs' | 'updatedMs'>>();
+  expectTypeOf<TwinSpec>().toExtend<Omit<Twin, 'revision' | 'createdMs' | 'updatedMs' | 'hiddenTags'>>();
   expectTypeOf<LoadedConfig['retention']>().toExtend<RetentionPolicy>();
 });
 

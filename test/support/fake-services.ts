@@ -1,6 +1,7 @@
 /** The services under the API, in memory and with knobs: small enough to be believed at sight. */
+import { isDeepStrictEqual } from 'node:util';
 import { hashToken, newToken } from '../../src/api/auth.ts';
-import type { ApiServices, HttpSettings } from '../../src/api/services.ts';
+import type { ApiServices, Command, HttpSettings, TagOwner } from '../../src/api/services.ts';
 import type { Emit } from '../../src/core/emit.ts';
 import { type ErrorCode, GatewayError } from '../../src/core/errors.ts';
 import { silentLog } from '../../src/core/log.ts';
@@ -16,9 +17,11 @@ import {
 } from '../../src/core/tag.ts';
 import { parseTime, type UnixMs } from '../../src/core/time.ts';
 import { TWIN_TYPES } from '../../src/core/twin-type.ts';
+import type { WriteOutcome } from '../../src/ingest/commands.ts';
 import type { LedgerCounts, SourceView } from '../../src/ingest/source-state.ts';
 import type { AuditEntry, AuditFilter, KeptRequest, RequestKey, StoredToken } from '../../src/store/records.ts';
 import type { AggregateQuery, Columns, SeriesQuery, TelemetryReads } from '../../src/store/telemetry.ts';
+import { requireOwn } from '../../src/twin/edit.ts';
 import type { Binding, LiveReading, Sensor, Twin } from '../../src/twin/twin.ts';
 
 /** A time by its text. */
@@ -65,6 +68,15 @@ export class FakeServices implements ApiServices {
   durableError: ErrorCode | null = null;
   /** While set, `durable` waits for it. */
   durableGate: Promise<void> | null = null;
+  /** While set, no change of a twin is saved. */
+  saveError: ErrorCode | null = null;
+  /** Devices' tags, by `asset/tag`. */
+  readonly owners = new Map<string, TagOwner>();
+  /** What was written to devices. */
+  readonly commands: { readonly source: string; readonly asset: string; readonly tag: string; readonly value: Scalar }[] = [];
+  readonly lastCommands = new Map<string, Command>();
+  /** How writes end; null: the device does as it is told. */
+  outcome: WriteOutcome | null = null;
   missing: string[] = [];
   trusted = true;
   maxSeries = 10_000;
@@ -130,6 +142,7 @@ export class FakeServices implements ApiServices {
   addTwin(twin: Partial<Twin> & { readonly id: string }): Twin {
     const made: Twin = {
       tenant: DEFAULT_TENANT,
+      revision: 1,
       name: twin.id,
       type: 'equipment',
       status: 'active',
@@ -139,6 +152,7 @@ export class FakeServices implements ApiServices {
       updatedMs: this.nowMs,
       sensors: [],
       actuators: [],
+      hiddenTags: [],
       ...twin,
     };
     this.allTwins.push(made);
@@ -217,7 +231,52 @@ export class FakeServices implements ApiServices {
   readonly twins: ApiServices['twins'] = {
     list: (tenant) => this.allTwins.filter((twin) => twin.tenant === tenant),
     get: (tenant, id) => this.allTwins.find((twin) => twin.tenant === tenant && twin.id === id),
+    create: async (made) => {
+      this.#failSave();
+      if (this.twins.get(made.tenant, made.id)) throw new GatewayError('twin_exists', 'it is there');
+      return this.addTwin({ ...made, createdMs: this.nowMs, updatedMs: this.nowMs });
+    },
+    change: async ({ tenant, id }, edit) => {
+      const index = this.allTwins.findIndex((twin) => twin.tenant === tenant && twin.id === id);
+      const present = this.allTwins[index];
+      if (!present) throw new GatewayError('twin_not_found', 'it is not there');
+      const edited = edit(present);
+      if (isDeepStrictEqual(edited, present)) return present;
+      this.#failSave();
+      const changed = { ...edited, revision: present.revision + 1, updatedMs: this.nowMs };
+      this.allTwins[index] = changed;
+      return changed;
+    },
+    remove: async ({ tenant, id }, allow) => {
+      const index = this.allTwins.findIndex((twin) => twin.tenant === tenant && twin.id === id);
+      const present = this.allTwins[index];
+      if (!present) throw new GatewayError('twin_not_found', 'it is not there');
+      allow(present);
+      requireOwn(present);
+      this.#failSave();
+      this.allTwins.splice(index, 1);
+    },
     types: [...TWIN_TYPES, 'kiln'],
+  };
+
+  #failSave(): void {
+    if (this.saveError) throw new GatewayError(this.saveError, 'ENOSPC: /var/lib/secret-path');
+  }
+
+  readonly devices: ApiServices['devices'] = {
+    owner: (_tenant, { asset, tag, source }) => {
+      const owner = this.owners.get(`${asset}/${tag}`);
+      return source === undefined || owner?.source === source ? owner : undefined;
+    },
+    write: async ({ source }, { asset, tag }, value) => {
+      this.commands.push({ source, asset, tag, value });
+      const outcome = this.outcome ?? { ok: true, value, timeMs: this.nowMs };
+      const reported = outcome.ok ? outcome.value : (outcome.reported?.value ?? null);
+      if (reported !== null) this.addSample({ source, asset, tag, timeMs: this.nowMs, value: reported });
+      this.lastCommands.set(`${asset}/${tag}`, { value, failure: outcome.ok ? null : outcome.code, pending: false });
+      return outcome;
+    },
+    lastCommand: (_owner, { asset, tag }) => this.lastCommands.get(`${asset}/${tag}`),
   };
 
   readonly live: ApiServices['live'] = {

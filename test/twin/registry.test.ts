@@ -3,49 +3,9 @@ import fc from 'fast-check';
 import { describe, expect, it } from 'vitest';
 import { type Log, type LogFields, silentLog } from '../../src/core/log.ts';
 import { ID_PATTERN, type SeriesDef, TAG_NAME_PATTERN } from '../../src/core/tag.ts';
-import type { DocumentKey, DocumentWrite, RecordStore, StoredDocument } from '../../src/store/records.ts';
 import { TwinRegistry, type TwinRegistryOptions, type TwinSpec } from '../../src/twin/registry.ts';
 import { ManualClock, MORNING_MS } from '../support/manual-clock.ts';
-
-/** Keeps documents as JSON, as a database does; tokens it has none. */
-class MemoryRecords implements RecordStore {
-  readonly #documents = new Map<string, StoredDocument>();
-  writes = 0;
-  failing = false;
-
-  async documents(kind: string): Promise<readonly StoredDocument[]> {
-    return [...this.#documents.values()].filter((document) => document.kind === kind).map((document) => structuredClone(document));
-  }
-
-  async putDocument(key: DocumentKey, body: unknown, atMs: DocumentWrite['atMs']): Promise<StoredDocument> {
-    if (this.failing) throw new Error('the disk is full');
-    this.writes++;
-    const place = `${key.kind} ${key.tenant} ${key.id}`;
-    const known = this.#documents.get(place);
-    const document: StoredDocument = {
-      ...key,
-      revision: (known?.revision ?? 0) + 1,
-      createdMs: known?.createdMs ?? atMs,
-      updatedMs: atMs,
-      body: JSON.parse(JSON.stringify(body)),
-    };
-    this.#documents.set(place, document);
-    return document;
-  }
-
-  async putDocuments(writes: readonly DocumentWrite[]): Promise<void> {
-    for (const { body, atMs, ...key } of writes) await this.putDocument(key, body, atMs);
-  }
-
-  async removeDocument({ kind, tenant, id }: DocumentKey): Promise<boolean> {
-    return this.#documents.delete(`${kind} ${tenant} ${id}`);
-  }
-
-  tokens = async () => [];
-  tokenByHash = async () => undefined;
-  createToken = async () => undefined;
-  revokeToken = async () => false;
-}
+import { MemoryRecords } from '../support/memory-records.ts';
 
 interface Box {
   readonly registry: TwinRegistry;
@@ -91,6 +51,7 @@ describe('a twin made of tags', () => {
     expect(registry.get('default', 'pump')).toEqual({
       tenant: 'default',
       id: 'pump',
+      revision: 1,
       name: 'pump',
       type: 'equipment',
       status: 'active',
@@ -99,10 +60,11 @@ describe('a twin made of tags', () => {
       createdMs: MORNING_MS,
       updatedMs: MORNING_MS,
       sensors: [
-        { id: 'speed', name: 'speed', unit: 'rpm', binding: { asset: 'pump', tag: 'speed' }, bindingExplicit: false },
-        { id: 'flow', name: 'flow', unit: 'l/h', binding: { asset: 'pump', tag: 'flow' }, bindingExplicit: false },
+        { id: 'speed', name: 'speed', unit: 'rpm', binding: { asset: 'pump', tag: 'speed' }, bindingExplicit: false, fromTag: true },
+        { id: 'flow', name: 'flow', unit: 'l/h', binding: { asset: 'pump', tag: 'flow' }, bindingExplicit: false, fromTag: true },
       ],
       actuators: [],
+      hiddenTags: [],
     });
   });
 
@@ -201,7 +163,7 @@ describe('a twin of the file', () => {
     expect(twin).toMatchObject({ name: 'Feed pump', type: 'device', managedBy: 'config', status: 'active' });
     expect(twin?.sensors).toEqual([
       flowSensor,
-      { id: 'speed', name: 'speed', unit: '', binding: { asset: 'pump', tag: 'speed' }, bindingExplicit: false },
+      { id: 'speed', name: 'speed', unit: '', binding: { asset: 'pump', tag: 'speed' }, bindingExplicit: false, fromTag: true },
     ]);
   });
 
@@ -257,7 +219,15 @@ describe('a twin of the file', () => {
     second.clock.busy(60_000);
     await second.registry.load([spec(after)]);
     const twin = second.registry.get('default', 'pump');
-    expect(twin).toEqual({ ...spec(after), status: 'active', managedBy: 'config', createdMs: MORNING_MS, updatedMs: MORNING_MS + 60_000 });
+    expect(twin).toEqual({
+      ...spec(after),
+      revision: 2,
+      status: 'active',
+      managedBy: 'config',
+      hiddenTags: [],
+      createdMs: MORNING_MS,
+      updatedMs: MORNING_MS + 60_000,
+    });
     const third = box(first.records);
     await third.registry.load([spec(after)]);
     expect(third.registry.get('default', 'pump')).toEqual(twin);
