@@ -2,6 +2,9 @@
 import { Hono } from 'hono';
 import { AuditLog } from './audit-log.ts';
 import { auditRoutes } from './audit-routes.ts';
+import { actuatorEditRoutes } from './desktop/edit-actuator.ts';
+import { sensorEditRoutes } from './desktop/edit-sensor.ts';
+import { twinEditRoutes } from './desktop/edit-twin.ts';
 import { historyRoutes } from './desktop/history.ts';
 import { statusRoutes } from './desktop/status.ts';
 import { twinRoutes } from './desktop/twins.ts';
@@ -30,6 +33,9 @@ export function createApi(services: ApiServices): Api {
     ...opsRoutes(services),
     ...auditRoutes(audit),
     ...twinRoutes(services),
+    ...twinEditRoutes(services),
+    ...sensorEditRoutes(services),
+    ...actuatorEditRoutes(services),
     ...statusRoutes(services),
     ...historyRoutes(services),
     ...dataSourceRoutes(services),

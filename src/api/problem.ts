@@ -32,9 +32,18 @@ export const PROBLEMS = {
   not_found: { status: 404 },
   twin_not_found: { status: 404 },
   sensor_not_found: { status: 404 },
+  actuator_not_found: { status: 404 },
   method_not_allowed: { status: 405 },
   request_timeout: { status: 408 },
   conflict: { status: 409 },
+  managed_by_config: { status: 409 },
+  limit_reached: { status: 409 },
+  twin_exists: { status: 409 },
+  twin_archived: { status: 409 },
+  sensor_exists: { status: 409 },
+  sensor_bound: { status: 409 },
+  actuator_exists: { status: 409 },
+  actuator_read_only: { status: 409 },
   precondition_failed: { status: 412 },
   payload_too_large: { status: 413 },
   unsupported_media_type: { status: 415 },
@@ -43,10 +52,12 @@ export const PROBLEMS = {
   rate_limited: { status: 429 },
   headers_too_large: { status: 431 },
   internal_error: { status: 500 },
+  actuator_write_failed: { status: 502 },
   overloaded: { status: 503, headers: RETRY_SOON },
   store_failed: { status: 503, headers: RETRY_LATER },
   store_stalled: { status: 503, headers: RETRY_LATER },
   stopped: { status: 503, headers: RETRY_LATER },
+  actuator_write_timeout: { status: 504, desktop: { code: 'ACTUATOR_WRITE_FAILED' } },
   storage_full: { status: 507 },
 } as const satisfies Record<string, ProblemKind>;
 
@@ -54,14 +65,23 @@ export type ProblemCode = keyof typeof PROBLEMS;
 
 /** Operating errors that an API call can meet. Any other that gets here is our mistake and answers 500. */
 const OF_GATEWAY: Partial<Record<ErrorCode, ProblemCode>> = {
+  actuator_exists: 'actuator_exists',
+  actuator_not_found: 'actuator_not_found',
   conflict: 'conflict',
   disk_full: 'storage_full',
   invalid_cursor: 'invalid_cursor',
+  limit_reached: 'limit_reached',
+  managed_by_config: 'managed_by_config',
   overloaded: 'overloaded',
   range_too_large: 'range_too_large',
+  sensor_exists: 'sensor_exists',
+  sensor_not_found: 'sensor_not_found',
   stopped: 'stopped',
   store_failed: 'store_failed',
   store_stalled: 'store_stalled',
+  twin_archived: 'twin_archived',
+  twin_exists: 'twin_exists',
+  twin_not_found: 'twin_not_found',
 };
 
 interface ApiErrorOptions {

@@ -105,7 +105,11 @@ export class Pipeline {
 
   durable(sequence: Sequence, signal: AbortSignal): Promise<void> {
     this.publish();
-    return this.#committer.durable(sequence, signal).finally(() => this.settle());
+    return this.#committer.durable(sequence, signal).finally(() => {
+      this.settle();
+      // Who has heard that a reading is kept shall see it.
+      if (this.#applied < sequence) this.#apply(Number.POSITIVE_INFINITY);
+    });
   }
 
   /** Resolves when `wantedSlots` and at least an eighth of the ring are free; more than the ring has never are. */

@@ -15,6 +15,8 @@ interface Guarded {
    * a refusal, as the whole box is for an admin of the tenant `default`.
    */
   readonly foreign: 'not found' | 'own' | 'operator';
+  /** Of success; 200 when absent. */
+  readonly status?: number;
 }
 
 const POINT = { data: [{ asset_id: 'pump-101', tag_name: 'temperature', value: 1 }] };
@@ -32,6 +34,47 @@ const GUARDED: Readonly<Record<string, Guarded>> = {
     path: '/api/twins/pump-101/sensors/temperature/history',
     foreign: 'not found',
   },
+  'POST /api/twins': { scope: 'write:assets', path: '/api/twins', json: { id: 'new-1', name: 'New' }, foreign: 'own', status: 201 },
+  'PATCH /api/twins/:id': { scope: 'write:assets', path: '/api/twins/pump-101', json: {}, foreign: 'not found' },
+  'DELETE /api/twins/:id': { scope: 'write:assets', path: '/api/twins/pump-101', foreign: 'not found', status: 204 },
+  'POST /api/twins/:id/sensors': {
+    scope: 'write:assets',
+    path: '/api/twins/pump-101/sensors',
+    json: { id: 'flow', name: 'Flow', unit: '', current_value: 1 },
+    foreign: 'not found',
+    status: 201,
+  },
+  'PATCH /api/twins/:id/sensors/:sensorId': {
+    scope: 'write:assets',
+    path: '/api/twins/pump-101/sensors/temperature',
+    json: { current_value: 1 },
+    foreign: 'not found',
+  },
+  'DELETE /api/twins/:id/sensors/:sensorId': {
+    scope: 'write:assets',
+    path: '/api/twins/pump-101/sensors/temperature',
+    foreign: 'not found',
+    status: 204,
+  },
+  'POST /api/twins/:id/actuators': {
+    scope: 'write:assets',
+    path: '/api/twins/pump-101/actuators',
+    json: { id: 'valve', name: 'Valve', type: 'binary', current_state: true },
+    foreign: 'not found',
+    status: 201,
+  },
+  'PATCH /api/twins/:id/actuators/:actuatorId': {
+    scope: 'write:control',
+    path: '/api/twins/pump-101/actuators/power',
+    json: { current_state: true },
+    foreign: 'not found',
+  },
+  'DELETE /api/twins/:id/actuators/:actuatorId': {
+    scope: 'write:assets',
+    path: '/api/twins/pump-101/actuators/power',
+    foreign: 'not found',
+    status: 204,
+  },
   'GET /v1/data-sources': { scope: 'read:assets', path: '/v1/data-sources', foreign: 'own' },
   'GET /v1/telemetry': { scope: 'read:telemetry', path: '/v1/telemetry', foreign: 'own' },
   'GET /v1/telemetry/latest': { scope: 'read:telemetry', path: '/v1/telemetry/latest?asset_id=pump-101', foreign: 'own' },
@@ -46,7 +89,12 @@ const MARK = 'only-of-default';
 
 function client(): ApiClient {
   const services = new FakeServices();
-  services.addTwin({ id: 'pump-101', name: MARK, sensors: [sensor('pump-101', 'temperature')] });
+  services.addTwin({
+    id: 'pump-101',
+    name: MARK,
+    sensors: [sensor('pump-101', 'temperature')],
+    actuators: [{ id: 'power', name: 'Power', type: 'binary' }],
+  });
   services.addSource({ id: MARK });
   services.addSample({ asset: 'pump-101', tag: 'temperature', timeMs: at('2026-01-06T10:29:00Z'), value: MARK });
   services.auditRows.push({
@@ -157,9 +205,10 @@ describe('without a valid token', () => {
 
 describe('with a valid token', () => {
   it.each(guarded)('$name wants its scope alone', async (row) => {
-    const api = client();
-    expect((await call(api, row, api.services.addToken([row.scope]))).status).toBe(200);
-    expect((await call(api, row, api.services.addToken(['admin']))).status).toBe(200);
+    for (const scope of [row.scope, 'admin']) {
+      const api = client();
+      expect((await call(api, row, api.services.addToken([scope]))).status).toBe(row.status ?? 200);
+    }
   });
 
   it.each(guarded)('$name refuses one of all other scopes', async (row) => {
@@ -193,7 +242,7 @@ describe('with a valid token', () => {
       const api = client();
       const before = api.services.samples.length;
       const response = await call(api, row, api.services.addToken(['admin'], { tenant: 'northwind' }));
-      expect(response.status).toBe(200);
+      expect(response.status).toBe(row.status ?? 200);
       expect(JSON.stringify(response.body)).not.toContain(MARK);
       for (const { series } of api.services.samples.slice(before)) expect(api.services.series.definition(series).tenant).toBe('northwind');
     },

@@ -11,18 +11,24 @@ import { at, sensor } from '../support/fake-services.ts';
 
 const RUNS = Number(process.env['TWINBOX_FUZZ_RUNS'] ?? 60);
 
-const client = new ApiClient();
-client.services.addTwin({
-  id: 'pump-101',
-  description: 'a pump',
-  sensors: [sensor('pump-101', 'temperature', { bindingExplicit: true, minValue: 0, maxValue: 1 }), sensor('pump-101', 'none')],
-  actuators: [{ id: 'power', name: 'Power', type: 'binary', binding: { asset: 'pump-101', tag: 'power', source: 'ds-press' } }],
-  metadata: { maker: 'x', deep: { a: [1, null] } },
-});
-client.services.addSource({ id: 'ds-press', state: 'back_off', reason: 'no answer', lastError: 'timeout' });
-for (const minute of [0, 5, 10]) {
-  const timeMs = at(`2026-01-06T10:${String(minute).padStart(2, '0')}:00Z`);
-  client.services.addSample({ asset: 'pump-101', tag: 'temperature', timeMs, value: minute });
+/** A plant for each route, so that what one request has changed meets no other route's. */
+function plant(): ApiClient {
+  const client = new ApiClient();
+  const { services } = client;
+  services.addTwin({
+    id: 'pump-101',
+    description: 'a pump',
+    sensors: [sensor('pump-101', 'temperature', { bindingExplicit: true, minValue: 0, maxValue: 1 }), sensor('pump-101', 'none')],
+    actuators: [{ id: 'power', name: 'Power', type: 'binary', binding: { asset: 'pump-101', tag: 'power', source: 'ds-press' } }],
+    metadata: { maker: 'x', deep: { a: [1, null] } },
+  });
+  services.addSource({ id: 'ds-press', state: 'back_off', reason: 'no answer', lastError: 'timeout' });
+  services.owners.set('pump-101/power', { source: 'ds-press', writable: true });
+  for (const minute of [0, 5, 10]) {
+    const timeMs = at(`2026-01-06T10:${String(minute).padStart(2, '0')}:00Z`);
+    services.addSample({ asset: 'pump-101', tag: 'temperature', timeMs, value: minute });
+  }
+  return client;
 }
 
 const place = fc.oneof(
@@ -47,10 +53,11 @@ function expectDescribed(route: Route, response: JsonResponse): void {
   expect([...known, spellingIn(family, 'not_found'), spellingIn(family, 'method_not_allowed')]).toContain(response.body.error.code);
 }
 
-const describedRoutes = client.api.routes.filter(({ operation }) => operation?.answers.some(({ schema }) => schema));
+const describedRoutes = plant().api.routes.filter(({ operation }) => operation?.answers.some(({ schema }) => schema));
 
 describe('requests made from a route’s own schemas', () => {
   it.each(describedRoutes)('to $method $path', async (route) => {
+    const client = plant();
     const { operation } = route;
     const query = operation?.query ? arbitraryQuery(operation.query) : fc.constant('');
     const body = operation?.body ? arbitraryOf(operation.body.schema) : fc.constant(undefined);
@@ -67,8 +74,9 @@ describe('requests made from a route’s own schemas', () => {
 
 describe('the requests that are made', () => {
   it.each(describedRoutes)('reach the inside of $method $path, not only its refusals', async (route) => {
+    const client = plant();
     const { operation } = route;
-    const path = route.path.replace(':sensorId', 'temperature').replace(':id', 'pump-101');
+    const path = route.path.replace(':sensorId', 'temperature').replace(':actuatorId', 'power').replace(':id', 'pump-101');
     const query = operation?.query ? fc.sample(arbitraryQuery(operation.query), { numRuns: 200, seed: 7 }) : [''];
     const bodies = operation?.body ? fc.sample(arbitraryOf(operation.body.schema), { numRuns: 200, seed: 7 }) : [undefined];
     let reached = false;

@@ -1,13 +1,15 @@
 /** How a twin fares, judged from its sensors, its actuators and the sources behind them. */
+
+import { ERRORS, type ErrorCode } from '../../core/errors.ts';
 import type { UnixMs } from '../../core/time.ts';
 import type { SourceState, SourceView } from '../../ingest/source-state.ts';
-import type { Actuator, Binding, LiveReading, Sensor, Twin } from '../../twin/twin.ts';
+import { type Actuator, type Binding, type LiveReading, type Sensor, type Twin, tagOf } from '../../twin/twin.ts';
 
 export type Health = 'good' | 'warning' | 'critical' | 'unknown';
 
 export const REASON_CODES = [
   ...(['source_down', 'no_value', 'bad_quality', 'uncertain_quality', 'stale'] as const),
-  ...(['below_minimum', 'above_maximum'] as const),
+  ...(['below_minimum', 'above_maximum', 'write_failed'] as const),
 ] as const;
 export type ReasonCode = (typeof REASON_CODES)[number];
 
@@ -33,6 +35,10 @@ export interface Surroundings {
   reading(binding: Binding): LiveReading | undefined;
   /** How often the tag is sampled, where that is known. */
   periodMs(binding: Binding): number | undefined;
+  /** The source whose device has the tag; undefined where none has it. */
+  owner(binding: Binding): string | undefined;
+  /** Why the actuator does not show what was last asked of it; null when it does, or may still come to. */
+  writeFailure(actuator: Actuator): ErrorCode | null;
   /** Undefined for what is no source of its own, as readings over REST. */
   source(id: string): SourceView | undefined;
 }
@@ -43,7 +49,7 @@ const UP: readonly SourceState[] = ['connected', 'degraded'];
 
 export function healthOf(twin: Twin, now: Surroundings): TwinHealth {
   const sensorReasons = twin.sensors.map((sensor) => judgeSensor(sensor, now));
-  const actuatorReasons = twin.actuators.flatMap((actuator) => judgeActuator(actuator, now));
+  const actuatorReasons = twin.actuators.flatMap((actuator) => judgeActuator(twin, actuator, now));
   const error = sensorReasons.filter((reasons) => reasons.some(({ level }) => level === 'error')).length;
   const healthy = sensorReasons.filter((reasons) => reasons.length === 0).length;
   const reasons = [...sensorReasons.flat(), ...actuatorReasons];
@@ -96,11 +102,16 @@ function judgeSensor(sensor: Sensor, now: Surroundings): readonly Reason[] {
   return warnings;
 }
 
-function judgeActuator(actuator: Actuator, now: Surroundings): readonly Reason[] {
-  const down = actuator.binding && downSource(actuator.binding, now.reading(actuator.binding), now);
-  if (!down) return [];
-  const message = `${actuator.name} has no link: ${sayState(down)}`;
-  return [{ part: 'actuator', id: actuator.id, level: 'error', code: 'source_down', message }];
+function judgeActuator(twin: Twin, actuator: Actuator, now: Surroundings): readonly Reason[] {
+  const at = tagOf(twin, actuator);
+  const source = now.owner(at);
+  const down = downSource(source === undefined ? at : { ...at, source }, now.reading(at), now);
+  const reason = (code: ReasonCode, message: string): readonly Reason[] => [
+    { part: 'actuator', id: actuator.id, level: 'error', code, message: `${actuator.name} ${message}` },
+  ];
+  if (down) return reason('source_down', `has no link: ${sayState(down)}`);
+  const failure = now.writeFailure(actuator);
+  return failure === null ? [] : reason('write_failed', `did not take the last write (${failure}): ${ERRORS[failure]}`);
 }
 
 /** The source behind a binding when it is down: the one it names, else the one that gave the value. */

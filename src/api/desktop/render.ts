@@ -1,10 +1,11 @@
 /** Twins, sensors and actuators as the Twin API shows them. */
 import { toIso, type UnixMs } from '../../core/time.ts';
-import type { Actuator, Binding, LiveReading, Sensor, Twin } from '../../twin/twin.ts';
+import { type Actuator, type ActuatorBinding, type Binding, type LiveReading, type Sensor, type Twin, tagOf } from '../../twin/twin.ts';
 import type { ApiServices } from '../services.ts';
 import { type JsonValue, renderScalar } from '../values.ts';
+import { desiredState } from './command.ts';
 
-type Live = Pick<ApiServices['live'], 'reading'>;
+type Present = Pick<ApiServices, 'live' | 'devices'>;
 
 export function renderSummary(twin: Twin) {
   return {
@@ -34,16 +35,17 @@ export const SUMMARY_FIELDS: readonly string[] = [
   'updated_at',
 ] satisfies (keyof ReturnType<typeof renderSummary>)[];
 
-export function renderTwin(twin: Twin, live: Live) {
+export function renderTwin(twin: Twin, present: Present) {
+  const { live } = present;
   return {
     ...renderSummary(twin),
     sensors: twin.sensors.map((sensor) => renderSensor(sensor, live.reading(twin.tenant, sensor.binding))),
-    actuators: twin.actuators.map((actuator) => renderActuator(actuator, actuator.binding && live.reading(twin.tenant, actuator.binding))),
+    actuators: twin.actuators.map((actuator) => renderActuator(present, twin, actuator, live.reading(twin.tenant, tagOf(twin, actuator)))),
     metadata: twin.metadata,
   };
 }
 
-function renderSensor(sensor: Sensor, reading: LiveReading | undefined) {
+export function renderSensor(sensor: Sensor, reading: LiveReading | undefined) {
   return {
     id: sensor.id,
     name: sensor.name,
@@ -58,8 +60,11 @@ function renderSensor(sensor: Sensor, reading: LiveReading | undefined) {
   };
 }
 
-function renderActuator(actuator: Actuator, reading: LiveReading | undefined) {
+/** `reading` is that of the actuator's tag. */
+export function renderActuator(present: Pick<ApiServices, 'devices'>, twin: Twin, actuator: Actuator, reading: LiveReading | undefined) {
   const value = renderScalar(reading?.value ?? null);
+  const desired = desiredState(present, twin, actuator, reading?.value ?? null);
+  const { binding } = actuator;
   return {
     id: actuator.id,
     name: actuator.name,
@@ -67,7 +72,8 @@ function renderActuator(actuator: Actuator, reading: LiveReading | undefined) {
     type: actuator.type,
     current_state: actuator.type === 'binary' ? asSwitch(value) : value,
     last_updated: isoOrNull(reading?.valueMs),
-    ...(actuator.binding ? { binding: renderBinding(actuator.binding) } : undefined),
+    ...(desired ? { desired_state: renderScalar(desired.value) } : undefined),
+    ...(binding ? { binding: { ...renderBinding(binding), ...limitsOf(binding) } } : undefined),
   };
 }
 
@@ -76,7 +82,11 @@ function asSwitch(value: JsonValue): JsonValue {
   return typeof value === 'number' ? value !== 0 : value;
 }
 
-function renderBinding(binding: Binding) {
+function limitsOf({ min, max }: ActuatorBinding) {
+  return { ...(min === undefined ? undefined : { min }), ...(max === undefined ? undefined : { max }) };
+}
+
+export function renderBinding(binding: Binding) {
   return {
     ...(binding.source === undefined ? undefined : { data_source_id: binding.source }),
     asset_id: binding.asset,

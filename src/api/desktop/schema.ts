@@ -2,13 +2,13 @@
 import { z } from 'zod';
 import { qualitySchema, timeSchema, valueSchema } from '../schema.ts';
 
-const bindingSchema = z
-  .object({
-    data_source_id: z.string().optional().describe('only values of this source; of every source when absent'),
-    asset_id: z.string(),
-    tag_name: z.string(),
-  })
-  .meta({ id: 'Binding', description: 'where the values come from' });
+const bindingFields = {
+  data_source_id: z.string().optional().describe('only values of this source; of every source when absent'),
+  asset_id: z.string(),
+  tag_name: z.string(),
+};
+
+const bindingSchema = z.object(bindingFields).meta({ id: 'Binding', description: 'where the values come from' });
 
 export const sensorSchema = z
   .object({
@@ -33,7 +33,11 @@ export const actuatorSchema = z
     type: z.enum(['binary', 'continuous']),
     current_state: valueSchema,
     last_updated: timeSchema.nullable(),
-    binding: bindingSchema.optional(),
+    desired_state: valueSchema.optional().describe('what was asked for and the device does not show'),
+    binding: z
+      .object({ ...bindingFields, min: z.number().optional(), max: z.number().optional() })
+      .optional()
+      .describe('the tag that is written, and what may be asked of it'),
   })
   .meta({ id: 'Actuator' });
 
@@ -88,31 +92,31 @@ export const TWIN_SUMMARY_EXAMPLE = {
   updated_at: '2025-10-15T09:30:00Z',
 };
 
+export const SENSOR_EXAMPLE = {
+  id: 'temperature',
+  name: 'Temperature',
+  description: null,
+  unit: '°C',
+  current_value: 65.5,
+  min_value: -10,
+  max_value: 100,
+  last_updated: '2025-11-17T03:57:00Z',
+  quality: 'good',
+};
+
+export const ACTUATOR_EXAMPLE = {
+  id: 'power',
+  name: 'Power Switch',
+  description: null,
+  type: 'binary',
+  current_state: true,
+  last_updated: '2025-11-17T03:57:00Z',
+  binding: { data_source_id: 'ds-press', asset_id: 'pump-101', tag_name: 'power' },
+};
+
 export const TWIN_EXAMPLE = {
   ...TWIN_SUMMARY_EXAMPLE,
-  sensors: [
-    {
-      id: 'temperature',
-      name: 'Temperature',
-      description: null,
-      unit: '°C',
-      current_value: 65.5,
-      min_value: -10,
-      max_value: 100,
-      last_updated: '2025-11-17T03:57:00Z',
-      quality: 'good',
-    },
-  ],
-  actuators: [
-    {
-      id: 'power',
-      name: 'Power Switch',
-      description: null,
-      type: 'binary',
-      current_state: true,
-      last_updated: '2025-11-17T03:57:00Z',
-      binding: { data_source_id: 'ds-press', asset_id: 'pump-101', tag_name: 'power' },
-    },
-  ],
+  sensors: [SENSOR_EXAMPLE],
+  actuators: [ACTUATOR_EXAMPLE],
   metadata: { manufacturer: 'FlowTech Industries', model: 'FT-3000' },
 };

@@ -1,10 +1,12 @@
 /** GET /api/twins/{id}/status. */
 import { z } from 'zod';
 import { toIso } from '../../core/time.ts';
+import { tagOf } from '../../twin/twin.ts';
 import type { Operation } from '../operation.ts';
 import { type Answer, type Call, documented, ok, type Route, route } from '../route.ts';
 import { timeSchema } from '../schema.ts';
 import type { ApiServices } from '../services.ts';
+import { desiredState } from './command.ts';
 import { findTwin } from './find.ts';
 import { healthOf, REASON_CODES } from './health.ts';
 
@@ -79,6 +81,11 @@ function status(services: ApiServices, call: Call): Answer {
     nowMs: services.clock.now(),
     reading: (binding) => services.live.reading(call.tenant, binding),
     periodMs: (binding) => services.live.periodMs(call.tenant, binding),
+    owner: (binding) => services.devices.owner(call.tenant, binding)?.source,
+    writeFailure: (actuator) => {
+      const reported = services.live.reading(call.tenant, tagOf(twin, actuator))?.value ?? null;
+      return desiredState(services, twin, actuator, reported)?.failure ?? null;
+    },
     source: (id) => sources.get(id),
   });
   const lastSyncMs = services.lastSyncMs(call.tenant, twin.id);

@@ -1,6 +1,7 @@
 /** GET /api/twins and GET /api/twins/{id}. */
 import { z } from 'zod';
 import type { Twin } from '../../twin/twin.ts';
+import { tagged } from '../conditional.ts';
 import type { Operation } from '../operation.ts';
 import { compareText, pageOf } from '../page.ts';
 import { listParam, pageParams, parsed } from '../params.ts';
@@ -81,7 +82,10 @@ const GET_TWIN: Operation = {
 };
 
 export function twinRoutes(services: ApiServices): Route[] {
-  const getTwin = (call: Call) => ok({ data: renderTwin(findTwin(call, services.twins), services.live) });
+  const getTwin = (call: Call) => {
+    const twin = findTwin(call, services.twins);
+    return tagged(ok({ data: renderTwin(twin, services) }), twin.revision, false);
+  };
   return [
     documented(
       LIST_TWINS,

@@ -1,31 +1,24 @@
 /** POST /v1/telemetry: readings over REST, answered once they are on disk. */
 import { z } from 'zod';
 import type { Emit } from '../../core/emit.ts';
-import { type StatusCode, statusOf } from '../../core/status.ts';
-import { MAX_TEXT_LENGTH, type SeriesId, type ValueType } from '../../core/tag.ts';
+import { statusOf } from '../../core/status.ts';
 import { MAX_AHEAD_MS, MAX_TIME_MS, parseTime } from '../../core/time.ts';
 import { idSchema, tagNameSchema } from '../../drivers/schema.ts';
 import { readJson, TELEMETRY_BODY_LIMIT_BYTES } from '../body.ts';
 import type { Operation } from '../operation.ts';
 import { parsed } from '../params.ts';
-import { ApiError, type Detail, invalid } from '../problem.ts';
+import { type Detail, invalid } from '../problem.ts';
+import { pushReading, readingSchema, requireRoom, textBytesOf, typeOf } from '../reading.ts';
 import { type Answer, type Call, documented, ok, type Route, route } from '../route.ts';
 import type { ApiServices } from '../services.ts';
 import { validate } from '../validate.ts';
 
 const MAX_POINTS = 5_000;
 
-const textSchema = z
-  .string()
-  .max(MAX_TEXT_LENGTH, `must be at most ${MAX_TEXT_LENGTH} characters`)
-  .refine((text) => !/\p{Cs}/u.test(text), 'must not hold half a surrogate pair');
-
 const pointSchema = z.strictObject({
   asset_id: idSchema,
   tag_name: tagNameSchema,
-  value: z.union([z.number(), z.boolean(), textSchema], {
-    error: ({ input }) => (input === undefined ? 'is required' : 'must be a finite number, a boolean or text'),
-  }),
+  value: readingSchema,
   timestamp: parsed(parseTime, 'must be an RFC 3339 time, such as 2026-01-06T10:00:00Z').optional(),
   quality: z.enum(['good', 'uncertain', 'bad'], 'must be good, uncertain or bad').optional(),
 });
@@ -122,7 +115,7 @@ function sortByClock(points: readonly Point[], latestMs: number): { believable: 
 
 /** All of them or, when there is no room, none. Points whose series is refused go to `errors`; returns the others. Throws `overloaded` or `storage_full`. */
 function push(emit: Emit, points: readonly Accepted[], errors: PointError[], services: ApiServices): Accepted[] {
-  const textBytes = points.reduce((sum, { point }) => sum + (typeof point.value === 'string' ? Buffer.byteLength(point.value) : 0), 0);
+  const textBytes = points.reduce((sum, { point }) => sum + textBytesOf(point.value), 0);
   requireRoom(emit, points.length, textBytes, services);
   const ids = points.map(({ point }) => emit.series({ asset: point.asset_id, tag: point.tag_name, valueType: typeOf(point.value) }));
   requireRoom(emit, points.length, textBytes, services); // again: new series put their definitions into the same ring
@@ -134,28 +127,11 @@ function push(emit: Emit, points: readonly Accepted[], errors: PointError[], ser
       errors.push({ index: each.index, field: 'tag_name', message: 'names a new series, and the box takes no more of them' });
       continue;
     }
-    pushOne(emit, series, each.point);
+    const { value, timestamp: timeMs, quality = 'good' } = each.point;
+    pushReading(emit, series, { value, timeMs, status: statusOf(quality) });
     accepted.push(each);
   }
   return accepted;
-}
-
-function requireRoom(emit: Emit, records: number, textBytes: number, services: ApiServices): void {
-  if (emit.reserve(records, textBytes)) return;
-  if (services.stream().fault === 'disk_full') throw new ApiError('storage_full', 'There is no space left for new data.');
-  throw new ApiError('overloaded', 'More arrives than can be taken now; nothing of this request was kept. Try again shortly.');
-}
-
-function typeOf(value: Point['value']): ValueType {
-  return typeof value === 'number' ? 'f64' : typeof value === 'boolean' ? 'bool' : 'string';
-}
-
-function pushOne(emit: Emit, series: SeriesId, point: Point): void {
-  const status: StatusCode = statusOf(point.quality ?? 'good');
-  const { timestamp, value } = point; // without a time the door takes the box's own
-  if (typeof value === 'number') emit.number(series, timestamp, value, status);
-  else if (typeof value === 'boolean') emit.boolean(series, timestamp, value, status);
-  else emit.text(series, timestamp, value, status);
 }
 
 /** Points that overwrite another of the same request: same tag, same time. */
