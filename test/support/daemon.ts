@@ -70,6 +70,14 @@ export class TestDaemon {
     return this.#request(path, { method: 'POST', body: JSON.stringify(json), headers: { 'Content-Type': 'application/json' } });
   }
 
+  patch(path: string, json: unknown): Promise<Answer> {
+    return this.#request(path, { method: 'PATCH', body: JSON.stringify(json), headers: { 'Content-Type': 'application/json' } });
+  }
+
+  delete(path: string): Promise<Answer> {
+    return this.#request(path, { method: 'DELETE' });
+  }
+
   /** Starts it again on the same data, and does not wait. */
   launch(): void {
     if (this.#process.running) throw new Error('the daemon still runs');
