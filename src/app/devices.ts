@@ -8,14 +8,14 @@ import type { TagTable } from '../ingest/tag-table.ts';
 import type { Binding } from '../twin/twin.ts';
 
 export class Devices {
-  readonly #tags: TagTable;
-  readonly #supervisor: Supervisor;
+  readonly #tags: Pick<TagTable, 'find' | 'definition'>;
+  readonly #supervisor: Pick<Supervisor, 'specs' | 'write' | 'lastWrite'>;
   /** A source's tags that have a name, and whether they may be written. A changed source is another spec. */
   readonly #named = new WeakMap<SourceSpec, ReadonlyMap<string, boolean>>();
   /** What is on its way to a tag, by source, asset and tag. */
   readonly #pending = new Map<string, { readonly value: Scalar }>();
 
-  constructor(tags: TagTable, supervisor: Supervisor) {
+  constructor(tags: Pick<TagTable, 'find' | 'definition'>, supervisor: Pick<Supervisor, 'specs' | 'write' | 'lastWrite'>) {
     this.#tags = tags;
     this.#supervisor = supervisor;
   }

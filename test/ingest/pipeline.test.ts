@@ -79,6 +79,27 @@ describe('apply', () => {
     expect(b.live.all.map(({ value }) => value)).toEqual(Array.from({ length: 8_000 }, (_, index) => index));
   });
 
+  it('has told of everything that somebody waited for, however far behind it was', async () => {
+    const b = bench({
+      slots: 1 << 14,
+      consumer: (live) => ({
+        number: (...sample) => {
+          if (live.all.length % 1_000 === 0) b.clock.busy(5);
+          live.number(...sample);
+        },
+        integer: () => undefined,
+        text: () => undefined,
+      }),
+    });
+    const door = b.door();
+    const series = open(door);
+    for (let value = 0; value < 8_000; value++) door.number(series, undefined, value, GOOD);
+    const waiting = door.durable(door.sequence(), new AbortController().signal);
+    b.store.drain();
+    await waiting;
+    expect(b.live.all).toHaveLength(8_000);
+  });
+
   it('has one slice in each round of the event loop, however many bursts arrive meanwhile', async () => {
     let sliced = 0;
     const b = bench({
