@@ -132,8 +132,8 @@ function render(services: ApiServices, twin: Twin, id: string): Answer {
 
 /** Throws `sensor_bound`, `overloaded` or `storage_full`: before anything is saved. */
 function requireTaken(services: ApiServices, call: Call, binding: Binding, value: number | boolean | string): void {
-  const owner = services.devices.owner(call.tenant, binding);
-  if (owner) throw new ApiError('sensor_bound', `The data source ${owner.source} gives this sensor its value.`);
+  const source = binding.source ?? services.devices.owner(call.tenant, binding)?.source;
+  if (source !== undefined) throw new ApiError('sensor_bound', `The data source ${source} gives this sensor its value.`);
   requireRoom(services.door(call.tenant), 1, textBytesOf(value), services);
 }
 

@@ -154,6 +154,14 @@ describe('a sensor', () => {
     const binding = { tag_name: 'temperature' };
     const made = await post(client, '/sensors', { id: 't2', name: 'T', unit: '', current_value: 1, binding });
     expect([made.status, made.body.error.code]).toEqual([409, 'SENSOR_BOUND']);
+    const elsewhere = await post(client, '/sensors', {
+      id: 't3',
+      name: 'T',
+      unit: '',
+      current_value: 1,
+      binding: { data_source_id: 'ds-press', tag_name: 'x' },
+    });
+    expect([elsewhere.status, elsewhere.body.error.code]).toEqual([409, 'SENSOR_BOUND']);
     expect((await pump(client)).sensors.map(({ id, name }: { id: string; name: string }) => [id, name])).toEqual([
       ['temperature', 'temperature'],
       ['level', 'level'],
