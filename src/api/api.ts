@@ -7,12 +7,15 @@ import { sensorEditRoutes } from './desktop/edit-sensor.ts';
 import { twinEditRoutes } from './desktop/edit-twin.ts';
 import { historyRoutes } from './desktop/history.ts';
 import { statusRoutes } from './desktop/status.ts';
+import { syncRoutes } from './desktop/sync.ts';
 import { twinRoutes } from './desktop/twins.ts';
 import { dataSourceRoutes } from './edge/data-sources.ts';
 import { telemetryIngestRoutes } from './edge/telemetry-ingest.ts';
 import { telemetryLatestRoutes } from './edge/telemetry-latest.ts';
 import { telemetryQueryRoutes } from './edge/telemetry-query.ts';
 import { Gate } from './gate.ts';
+import { LiveHub } from './live/hub.ts';
+import { streamRoutes } from './live/stream.ts';
 import { openApiRoutes } from './openapi-routes.ts';
 import { opsRoutes } from './ops.ts';
 import type { Route } from './route.ts';
@@ -22,6 +25,10 @@ export interface Api {
   /** `env` is what the server under it knows of the connection. */
   fetch(request: Request, env?: object): Response | Promise<Response>;
   readonly routes: readonly Route[];
+  /** The open streams, and the bytes that wait for their clients. */
+  streams(): LiveHub['state'];
+  /** Ends what would never end by itself: to be called before the server is asked to wait for its answers. */
+  endStreams(): void;
   /** Writes what is still to be written, within `deadlineMs`. Never rejects. */
   close(deadlineMs: number): Promise<void>;
 }
@@ -29,6 +36,7 @@ export interface Api {
 /** All routes are registered here, before the first request. */
 export function createApi(services: ApiServices): Api {
   const audit = new AuditLog(services);
+  const live = new LiveHub(services);
   const described = [
     ...opsRoutes(services),
     ...auditRoutes(audit),
@@ -37,11 +45,13 @@ export function createApi(services: ApiServices): Api {
     ...sensorEditRoutes(services),
     ...actuatorEditRoutes(services),
     ...statusRoutes(services),
+    ...syncRoutes(services),
     ...historyRoutes(services),
     ...dataSourceRoutes(services),
     ...telemetryQueryRoutes(services),
     ...telemetryLatestRoutes(services),
     ...telemetryIngestRoutes(services),
+    ...streamRoutes(live),
   ];
   const routes = [...described, ...openApiRoutes(described, services.version)];
   const gate = new Gate(services, audit);
@@ -54,5 +64,11 @@ export function createApi(services: ApiServices): Api {
       methods.filter((method) => app.router.match(method, c.req.path)[0].length > 0),
     ),
   );
-  return { fetch: (request, env) => app.fetch(request, env), routes, close: (deadlineMs) => audit.close(deadlineMs) };
+  return {
+    fetch: (request, env) => app.fetch(request, env),
+    routes,
+    streams: () => live.state,
+    endStreams: () => live.close(),
+    close: (deadlineMs) => audit.close(deadlineMs),
+  };
 }

@@ -2,6 +2,7 @@
 import { createHash, randomBytes, timingSafeEqual } from 'node:crypto';
 import type { Clock } from '../core/clock.ts';
 import type { Scope } from '../core/scope.ts';
+import type { UnixMs } from '../core/time.ts';
 import type { RecordStore, StoredToken } from '../store/records.ts';
 import type { BackOff } from './back-off.ts';
 import { ApiError } from './problem.ts';
@@ -49,7 +50,7 @@ export class Authenticator {
     const sha256 = presented && hashToken(presented);
     if (authorization !== undefined && !(sha256 && this.#cache.has(sha256))) this.#backOff.check(address);
     const token = sha256 && (await this.#find(sha256));
-    if (!token || token.revokedMs !== null || (token.expiresMs !== null && token.expiresMs <= this.#clock.now())) {
+    if (!token || !isValid(token, this.#clock.now())) {
       if (authorization !== undefined) this.#backOff.failed(address);
       throw new ApiError('unauthorized', 'This needs "Authorization: Bearer <token>" with a valid token.');
     }
@@ -105,8 +106,18 @@ function sameHash(left: string, right: string): boolean {
   return left.length === right.length && timingSafeEqual(Buffer.from(left), Buffer.from(right));
 }
 
-/** Throws `forbidden` unless the token has the scope; `admin` has them all. */
+/** False for one that was revoked or has expired. */
+export function isValid({ revokedMs, expiresMs }: StoredToken, nowMs: UnixMs): boolean {
+  return revokedMs === null && (expiresMs === null || expiresMs > nowMs);
+}
+
+/** Whether the token has the scope; `admin` has them all. */
+export function hasScope({ scopes }: StoredToken, scope: Scope): boolean {
+  return scopes.includes(scope) || scopes.includes('admin');
+}
+
+/** Throws `forbidden` unless the token has the scope. */
 export function requireScope(token: StoredToken, scope: Scope): void {
-  if (token.scopes.includes(scope) || token.scopes.includes('admin')) return;
+  if (hasScope(token, scope)) return;
   throw new ApiError('forbidden', `This token lacks the scope ${scope}.`);
 }

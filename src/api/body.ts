@@ -22,6 +22,12 @@ export async function readJson(request: Context['req'], limitBytes: number): Pro
   return parseJson(bytes);
 }
 
+/** The parsed body, or undefined where there is none. An empty one is none, whatever its Content-Type says. Throws as `readJson`. */
+export async function readOptionalJson(request: Context['req'], limitBytes: number): Promise<unknown> {
+  const bytes = await readBytes(request, limitBytes);
+  return bytes.length === 0 ? undefined : readJson(request, limitBytes);
+}
+
 const read = new WeakMap<Context['req'], Promise<Uint8Array>>();
 
 /** The body as it came, however often it is asked for. Throws `payload_too_large` or `bad_request`. */

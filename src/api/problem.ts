@@ -53,11 +53,13 @@ export const PROBLEMS = {
   headers_too_large: { status: 431 },
   internal_error: { status: 500 },
   actuator_write_failed: { status: 502 },
+  sync_failed: { status: 502 },
   overloaded: { status: 503, headers: RETRY_SOON },
   store_failed: { status: 503, headers: RETRY_LATER },
   store_stalled: { status: 503, headers: RETRY_LATER },
   stopped: { status: 503, headers: RETRY_LATER },
   actuator_write_timeout: { status: 504, desktop: { code: 'ACTUATOR_WRITE_FAILED' } },
+  sync_timed_out: { status: 504, desktop: { code: 'SYNC_FAILED' } },
   storage_full: { status: 507 },
 } as const satisfies Record<string, ProblemKind>;
 

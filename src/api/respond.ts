@@ -13,8 +13,9 @@ const COMMON_HEADERS = {
 
 /** `exchanged` are the headers that this request's answer has whatever it is, the request's name among them. */
 export function respond(answer: Answer, exchanged: Readonly<Record<string, string>>): Response {
-  const data = answer.content ? answer.content.data : JSON.stringify(answer.body);
-  const type = data === undefined ? undefined : { 'Content-Type': answer.content?.type ?? 'application/json' };
+  const { content, stream } = answer;
+  const data = stream?.data ?? content?.data ?? JSON.stringify(answer.body);
+  const type = data === undefined ? undefined : { 'Content-Type': stream?.type ?? content?.type ?? 'application/json' };
   const headers = { ...COMMON_HEADERS, ...type, ...exchanged, ...answer.headers };
   return new Response(data instanceof ByteSource ? toStream(data) : (data ?? null), { status: answer.status, headers });
 }

@@ -24,10 +24,12 @@ export interface PublicCall {
 
 export interface Answer {
   readonly status: number;
-  /** Plain JSON; undefined for an answer without a body, or with `content` instead. */
+  /** Plain JSON; undefined for an answer without a body, or with `content` or `stream` instead. */
   readonly body: unknown;
   /** What is no JSON, or is JSON text already. */
   readonly content?: { readonly type: string; readonly data: string | ByteSource };
+  /** What goes on for as long as the client stays. */
+  readonly stream?: { readonly type: string; readonly data: ReadableStream<Uint8Array> };
   /** Its ETag stands for the whole body; see `tagged`. */
   readonly revalidates?: boolean;
   readonly headers?: Readonly<Record<string, string>>;

@@ -6,11 +6,14 @@ import type { Log } from '../core/log.ts';
 import type { StoreProfile } from '../core/store-profile.ts';
 import type { Scalar, Sequence, SeriesDef, SeriesId } from '../core/tag.ts';
 import type { UnixMs } from '../core/time.ts';
+import type { TagOrigin } from '../drivers/schema.ts';
 import type { WriteOutcome } from '../ingest/commands.ts';
+import type { Consumer } from '../ingest/pipeline.ts';
 import type { LedgerCounts, SourceView } from '../ingest/source-state.ts';
 import type { AnswerStore, AuditStore, RecordStore } from '../store/records.ts';
 import type { TelemetryReads } from '../store/telemetry.ts';
 import type { NewTwin, TwinKey } from '../twin/registry.ts';
+import type { SyncOptions, SyncResult } from '../twin/sync.ts';
 import type { Binding, LiveReading, Twin } from '../twin/twin.ts';
 import type { RatePolicy } from './rate-limit.ts';
 
@@ -30,6 +33,16 @@ export interface StreamView {
   readonly durable: Sequence;
   /** Why nothing becomes durable at present (`disk_full`, `store_failed`, `store_stalled`), or null. */
   readonly fault: ErrorCode | null;
+}
+
+/** What is known of where a reading came from. */
+export interface Provenance {
+  /** Null for what is no source of its own, as readings over REST, and for one that was removed. */
+  readonly source: { readonly type: string; readonly endpoint: string } | null;
+  /** Null where no tag of the configuration names it: REST, and tags that an MQTT topic names. */
+  readonly origin: TagOrigin | null;
+  /** When the newest sample of the series came in, by the box's clock; null when that was before the last start. */
+  readonly receivedMs: UnixMs | null;
 }
 
 /** What the configuration says of the API itself. */
@@ -83,6 +96,7 @@ export interface ApiServices {
   readonly live: {
     /** Undefined when nothing was ever received. */
     reading(tenant: string, binding: Binding): LiveReading | undefined;
+    provenance(tenant: string, binding: Binding, reading: LiveReading): Provenance;
     /** Names of the asset's tags that have a reading, sorted. */
     tagNames(tenant: string, asset: string): readonly string[];
     /** How often the tag is sampled; undefined where readings come only on change or from a client. */
@@ -95,6 +109,8 @@ export interface ApiServices {
     write(owner: TagOwner, at: Binding, value: Scalar, signal: AbortSignal): Promise<WriteOutcome>;
     lastCommand(owner: TagOwner, at: Binding): Command | undefined;
   };
+  /** From now on the listener hears of every reading right after the twins; undefined ends that. There is one at most. */
+  hear(listener: Consumer | undefined): void;
   readonly sources: {
     list(tenant: string): readonly SourceView[];
   };
@@ -109,6 +125,8 @@ export interface ApiServices {
   backup(): Promise<{ readonly chunks: AsyncIterable<Uint8Array>; close(): void }>;
   /** Alive parts that `/readyz` asks for; an empty `missing` means ready. */
   readiness(): { readonly missing: readonly string[] };
-  /** Time of the twin's newest committed sample or null. */
+  /** Reads the twin's bound tags at their devices; see `TwinSync.run`. */
+  sync(twin: Twin, options: SyncOptions): Promise<SyncResult>;
+  /** Time of the twin's newest committed sample or of its last sync, whichever is newer; null before the first. */
   lastSyncMs(tenant: string, twinId: string): UnixMs | null;
 }

@@ -19,8 +19,15 @@ export function renderNumber(value: number, type: ValueType): JsonValue {
 
 /** The value in a row of columns; null where the sample has none. */
 export function renderCell(columns: Columns, row: number, type: ValueType): JsonValue {
+  return renderScalar(cellOf(columns, row, type));
+}
+
+/** The same before it is JSON. */
+export function cellOf(columns: Columns, row: number, type: ValueType): Scalar | null {
   const wide = columns.wide?.[row];
-  if (wide !== undefined) return renderScalar(wide);
+  if (wide !== undefined) return wide;
   const number = columns.numbers[row] as number;
-  return type === 'bool' && Number.isFinite(number) ? number !== 0 : renderNumber(number, type);
+  if (!Number.isFinite(number)) return null;
+  if (type === 'bool') return number !== 0;
+  return type === 'f32' ? shortestF32(number) : number;
 }

@@ -23,10 +23,13 @@ import { spawnWorker } from '../system/spawn.ts';
 import { WallClock } from '../system/wall-clock.ts';
 import { LiveValues } from '../twin/live.ts';
 import { TwinRegistry } from '../twin/registry.ts';
+import { TwinSync } from '../twin/sync.ts';
 import { ensureAdminToken } from './admin-token.ts';
+import { Apply } from './apply.ts';
 import { oneBackupAtATime } from './backup.ts';
 import { restoreLive } from './restore.ts';
 import { apiServices } from './services.ts';
+import { devicesOf } from './sync-devices.ts';
 import { openTls } from './tls.ts';
 import { buildMs, version } from './version.ts';
 
@@ -138,10 +141,14 @@ async function furnish(config: LoadedConfig, log: Log, undo: (() => Promise<void
     twins.define(def);
   });
   await restore(recovered, tags, live, store);
-  const pipeline = new Pipeline({ ring, tags, clock, committer: store, consumer: live });
+  const apply = new Apply(live);
+  const pipeline = new Pipeline({ ring, tags, clock, committer: store, consumer: apply });
   store.onLost = (from, to) => pipeline.lose(from, to);
   const supervisor = new Supervisor({ ...supervision(config, clock), pipeline, log });
-  return { store, clock, live, twins, pipeline, supervisor };
+  const devices = devicesOf({ pipeline, supervisor, live });
+  const sync = new TwinSync({ clock, log: log.child({ part: 'sync' }), devices, records: store.records });
+  await sync.load();
+  return { store, clock, live, apply, twins, pipeline, supervisor, sync };
 }
 
 /** What the supervisor takes from the configuration, the drivers and the clock. */
@@ -185,6 +192,7 @@ async function stopAll({ supervisor, running, parts, api, listening, store, log 
       log.error({ step: name, reason: messageOf(error) }, 'a part did not stop as it should');
     }
   };
+  api.endStreams();
   await step('sources', () => supervisor.stop());
   running.abort();
   await step('pipeline', () => Promise.all(parts));

@@ -15,9 +15,13 @@ import { METRICS_CONTENT_TYPE, Metrics } from '../system/metrics.ts';
 import type { WallClock } from '../system/wall-clock.ts';
 import type { LiveValues } from '../twin/live.ts';
 import type { TwinRegistry } from '../twin/registry.ts';
-import type { Binding, LiveReading } from '../twin/twin.ts';
+import type { TwinSync } from '../twin/sync.ts';
+import type { Binding } from '../twin/twin.ts';
+import type { Apply } from './apply.ts';
 import { Devices } from './devices.ts';
+import { freshReading } from './fresh-reading.ts';
 import { type MetricParts, metricFamilies } from './metrics.ts';
+import { provenanceOf } from './provenance.ts';
 
 export interface Parts {
   readonly clock: WallClock;
@@ -27,7 +31,9 @@ export interface Parts {
   readonly pipeline: Pipeline;
   readonly supervisor: Supervisor;
   readonly live: LiveValues;
+  readonly apply: Apply;
   readonly twins: TwinRegistry;
+  readonly sync: TwinSync;
   readonly sources: readonly SourceSpec[];
   readonly twinTypes: readonly string[];
   /** All of them. */
@@ -42,7 +48,7 @@ export function apiServices(parts: Parts): ApiServices {
   const periods = periodsByTag(parts.sources);
   const doors = new Map<string, Emit>();
   const metrics = new Metrics(async () => metricFamilies(await metricParts(parts)));
-  const reading = (tenant: string, binding: Binding) => freshen(live.reading(tenant, binding), parts, tenant, binding);
+  const reading = (tenant: string, binding: Binding) => freshReading(parts, tenant, binding);
   return {
     clock,
     clockTrusted: () => clock.trusted,
@@ -63,8 +69,12 @@ export function apiServices(parts: Parts): ApiServices {
     devices: new Devices(pipeline.tags, supervisor),
     live: {
       reading,
+      provenance: (tenant, binding, one) => provenanceOf(parts, tenant, binding, one),
       tagNames: (tenant, asset) => [...live.tagNames(tenant, asset)].sort(),
       periodMs: (tenant, { asset, tag }) => periods.get(`${tenant}\0${asset}\0${tag}`),
+    },
+    hear: (listener) => {
+      parts.apply.listener = listener;
     },
     sources: { list: (tenant) => supervisor.list().filter((source) => source.tenant === tenant) },
     door: (tenant) => {
@@ -77,8 +87,11 @@ export function apiServices(parts: Parts): ApiServices {
     metrics: async () => ({ type: METRICS_CONTENT_TYPE, data: await metrics.text() }),
     backup: parts.backup,
     readiness: () => ({ missing: store.health === 'ok' ? [] : [`store: ${store.health}`] }),
+    sync: (twin, options) => parts.sync.run(twin, options),
     lastSyncMs: (tenant, twinId) => {
-      const times = twins.get(tenant, twinId)?.sensors.map((sensor) => live.reading(tenant, sensor.binding)?.valueMs ?? null) ?? [];
+      const twin = twins.get(tenant, twinId);
+      const times = twin?.sensors.map((sensor) => live.reading(tenant, sensor.binding)?.valueMs ?? null) ?? [];
+      if (twin) times.push(parts.sync.lastMs(twin));
       return times.reduce<UnixMs | null>(
         (newest, timeMs) => (timeMs !== null && (newest === null || timeMs > newest) ? timeMs : newest),
         null,
@@ -96,15 +109,6 @@ async function metricParts(parts: Parts): Promise<MetricParts> {
   const sources = supervisor.list();
   const rest = parts.tenants.map((tenant) => ({ tenant, ledger: supervisor.account(API_SOURCE, tenant).counts() }));
   return { version, sources, rest, ring: pipeline.ring, stream: streamView(parts), store: await store.telemetry.stats() };
-}
-
-/** A reading within the deadband is not stored, but it shows that the tag is alive. */
-function freshen(reading: LiveReading | undefined, parts: Parts, tenant: string, { asset, tag, source }: Binding): LiveReading | undefined {
-  if (!reading) return undefined;
-  const { tags } = parts.pipeline;
-  const seen = tags.find({ tenant, assets: [asset], tags: [tag], ...(source === undefined ? {} : { sources: [source] }) });
-  const newestMs = seen.reduce((newest, series) => Math.max(newest, tags.entry(series)?.seenMs ?? newest), reading.newestMs as number);
-  return newestMs > reading.newestMs ? { ...reading, newestMs: newestMs as UnixMs } : reading;
 }
 
 function faultOf(store: StoreClient): 'store_failed' | 'disk_full' | 'store_stalled' | 'stopped' | null {

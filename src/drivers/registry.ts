@@ -4,6 +4,7 @@ import type { DriverModule } from './driver.ts';
 import * as modbus from './modbus/options.ts';
 import * as mqtt from './mqtt/options.ts';
 import * as opcua from './opcua/options.ts';
+import type { TagOrigin } from './schema.ts';
 import * as simulator from './simulator/options.ts';
 
 export interface DriverEntry {
@@ -11,6 +12,8 @@ export interface DriverEntry {
   readonly tagSchema: z.ZodObject;
   /** Where a valid config leads, without secrets. */
   endpoint(config: unknown): string;
+  /** Where the value of a valid tag stands at its device. */
+  describe(config: unknown, tag: unknown): TagOrigin;
   load(): Promise<DriverModule<unknown, unknown>>;
 }
 
@@ -18,10 +21,10 @@ export const DRIVER_TYPES = ['opcua', 'modbus', 'mqtt', 'simulator'] as const;
 export type DriverType = (typeof DRIVER_TYPES)[number];
 
 export const DRIVERS: Readonly<Record<DriverType, DriverEntry>> = {
-  opcua: { ...opcua, load: () => import('./opcua/driver.ts') },
-  modbus: { ...modbus, load: () => import('./modbus/driver.ts') },
-  mqtt: { ...mqtt, load: () => import('./mqtt/driver.ts') },
-  simulator: { ...simulator, load: () => import('./simulator/driver.ts') },
+  opcua: { ...opcua, describe: opcua.describe, load: () => import('./opcua/driver.ts') },
+  modbus: { ...modbus, describe: modbus.describe, load: () => import('./modbus/driver.ts') },
+  mqtt: { ...mqtt, describe: mqtt.describe, load: () => import('./mqtt/driver.ts') },
+  simulator: { ...simulator, describe: simulator.describe, load: () => import('./simulator/driver.ts') },
 };
 
 /** How often a tag is polled, its own interval before the source's; undefined for sources that send by themselves. */

@@ -30,3 +30,18 @@ export const tagFields = {
   scale: z.number().min(-SCALE_LIMIT).max(SCALE_LIMIT).optional().describe('value = raw × scale + offset'),
   offset: z.number().min(-SCALE_LIMIT).max(SCALE_LIMIT).optional().describe('added after scaling'),
 };
+
+type Words = Readonly<Record<string, string | number>>;
+
+/** Where a tag's value stands at its device and how it is made of what the device sends: what the configuration says, and nothing that it does not. */
+export interface TagOrigin {
+  /** In the protocol's own words: unit and register, node, topic. */
+  readonly address: Words;
+  /** What is done to the raw value. */
+  readonly decode: Words;
+}
+
+/** The fields that have a value. */
+export function present(fields: Readonly<Record<string, string | number | undefined>>): Words {
+  return Object.fromEntries(Object.entries(fields).filter((field): field is [string, string | number] => field[1] !== undefined));
+}

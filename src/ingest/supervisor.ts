@@ -117,12 +117,32 @@ export class Supervisor {
     }
   }
 
+  /** The tags of an asset that the sources' configuration names. Those that a topic names are known by their readings alone. */
+  tagsOf(tenant: string, assetId: string): readonly SourceTagRef[] {
+    return [...this.#runners.values()].flatMap(({ spec }) =>
+      spec.tenant !== tenant
+        ? []
+        : spec.tags.flatMap(({ tag_name: tagName, asset_id: asset = spec.id }) =>
+            tagName !== undefined && asset === assetId ? [{ sourceId: spec.id, assetId, tagName }] : [],
+          ),
+    );
+  }
+
   list(): readonly SourceView[] {
     return [...this.#runners.values()].map((runner) => runner.view());
   }
 
   specs(): readonly SourceSpec[] {
     return [...this.#runners.values()].map(({ spec }) => spec);
+  }
+
+  /** As the source runs it at present. */
+  specOf(id: string): SourceSpec | undefined {
+    return this.#runners.get(id)?.spec;
+  }
+
+  sourceIds(tenant: string): readonly string[] {
+    return [...this.#runners.values()].flatMap(({ spec }) => (spec.tenant === tenant ? [spec.id] : []));
   }
 
   /** Stops every source at once, each in bounded time, for good. */

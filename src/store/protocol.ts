@@ -25,7 +25,7 @@ type Asynchronous<Methods, Names extends keyof Methods> = {
 };
 
 /** Answered by the query worker. */
-export const HISTORY_CALLS = ['raw', 'aggregate', 'gaps', 'count'] as const;
+export const HISTORY_CALLS = ['raw', 'asOf', 'aggregate', 'gaps', 'count'] as const;
 export const ENGINE_CALLS = ['latest', 'changes', 'stats', 'setRetention'] as const;
 export const RECORD_CALLS = [
   'documents',
@@ -93,6 +93,7 @@ export interface QueryWorkerData {
 
 export type Question =
   | { readonly call: 'raw'; readonly query: RawQuery }
+  | { readonly call: 'asOf'; readonly query: SeriesQuery }
   | { readonly call: 'aggregate'; readonly query: AggregateQuery }
   | { readonly call: 'gaps'; readonly query: SeriesQuery & { readonly limit: number } }
   | { readonly call: 'count'; readonly query: SeriesQuery & { readonly atMost: number } };

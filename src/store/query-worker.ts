@@ -44,6 +44,8 @@ async function answer(history: History, unsealed: Unsealed, question: Question):
     switch (question.call) {
       case 'raw':
         return asked.raw(question.query);
+      case 'asOf':
+        return asked.asOf(question.query);
       case 'aggregate':
         return asked.aggregate(question.query);
       case 'gaps':

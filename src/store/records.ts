@@ -1,7 +1,8 @@
 /** The port to the small documents of the box: twins, sources, tokens, the audit log and answers kept for a repeat. Async, for a flush on an SD card must not stall polls. */
 import type { UnixMs } from '../core/time.ts';
 
-export type DocumentKind = 'twin' | 'source';
+/** `sync`: when a twin was last synchronised, as the time of its change. */
+export type DocumentKind = 'twin' | 'source' | 'sync';
 
 export interface StoredDocument {
   readonly kind: DocumentKind;

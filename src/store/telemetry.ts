@@ -144,6 +144,8 @@ export interface TelemetryReads {
   /** The newest sample of each series, or with `usable` the newest that is not bad and has a value. Series without one are left out. */
   latest(series: readonly SeriesId[], which: 'newest' | 'usable'): Promise<Columns>;
   raw(query: RawQuery): Promise<RawPage>;
+  /** Of each tag its newest sample within the range that is not bad and has a value, by (asset, tag); tags without one are left out. Series merge as in `raw`. */
+  asOf(query: SeriesQuery): Promise<Columns>;
   aggregate(query: AggregateQuery): Promise<AggregateColumns>;
   /** Of one tag: its series merge as in `raw`. */
   gaps(query: SeriesQuery & { readonly limit: number }): Promise<readonly Gap[]>;

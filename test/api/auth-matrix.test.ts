@@ -29,6 +29,7 @@ const GUARDED: Readonly<Record<string, Guarded>> = {
   'GET /api/twins': { scope: 'read:assets', path: '/api/twins', foreign: 'own' },
   'GET /api/twins/:id': { scope: 'read:assets', path: '/api/twins/pump-101', foreign: 'not found' },
   'GET /api/twins/:id/status': { scope: 'read:assets', path: '/api/twins/pump-101/status', foreign: 'not found' },
+  'POST /api/twins/:id/sync': { scope: 'write:assets', path: '/api/twins/pump-101/sync', foreign: 'not found' },
   'GET /api/twins/:id/sensors/:sensorId/history': {
     scope: 'read:telemetry',
     path: '/api/twins/pump-101/sensors/temperature/history',
@@ -78,6 +79,7 @@ const GUARDED: Readonly<Record<string, Guarded>> = {
   'GET /v1/data-sources': { scope: 'read:assets', path: '/v1/data-sources', foreign: 'own' },
   'GET /v1/telemetry': { scope: 'read:telemetry', path: '/v1/telemetry', foreign: 'own' },
   'GET /v1/telemetry/latest': { scope: 'read:telemetry', path: '/v1/telemetry/latest?asset_id=pump-101', foreign: 'own' },
+  'GET /v1/stream': { scope: 'read:telemetry', path: '/v1/stream', foreign: 'own' },
   'POST /v1/telemetry': { scope: 'write:telemetry', path: '/v1/telemetry', json: POINT, foreign: 'own' },
   'POST /v1/telemetry/ingest': { scope: 'write:telemetry', path: '/v1/telemetry/ingest', json: POINT, foreign: 'own' },
 };

@@ -100,7 +100,9 @@ function expectForm(path: string, response: JsonResponse): void {
   }
   if (response.status < 400) {
     const bare =
-      ['/healthz', '/readyz', '/metrics', '/v1/backup'].includes(path) || /^\/(docs|openapi|api\/docs)/.test(path) ? body : body.data;
+      ['/healthz', '/readyz', '/metrics', '/v1/backup', '/v1/stream'].includes(path) || /^\/(docs|openapi|api\/docs)/.test(path)
+        ? body
+        : body.data;
     expect(bare).toBeDefined();
     return;
   }

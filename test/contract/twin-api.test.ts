@@ -304,6 +304,29 @@ describe('the Twin API, as printed', () => {
     expectPrinted((await client.get('/api/twins/compressor-1')).body, { data: { sensor_count: 2, sensors } });
   });
 
+  it('synchronizes a twin', async () => {
+    const client = plant('2025-11-17T04:05:00Z');
+    const { services } = client;
+    services.syncDevices.tagsOf = (_tenant, { asset, tag }) => [{ sourceId: 'plc', assetId: asset, tagName: tag }];
+    services.syncDevices.committed = async () => {
+      for (const [tag, value] of [['temperature', 66.2] as const, ['pressure', 2.6] as const])
+        services.addSample({ asset: ASSET, tag, timeMs: services.nowMs, value });
+    };
+    const { status, body } = await client.post('/api/twins/pump-101/sync', { force: false, timeout: 30 });
+    expect(status).toBe(200);
+    expectPrinted(body, {
+      data: {
+        id: 'pump-101',
+        sync_status: 'completed',
+        sync_time: '2025-11-17T04:05:00Z',
+        sensors_updated: 3,
+        actuators_updated: 2,
+        changes: { temperature: { old_value: 65.5, new_value: 66.2 }, pressure: { old_value: 2.5, new_value: 2.6 } },
+      },
+    });
+    expect(Object.keys(body.data.changes)).toEqual(['temperature', 'pressure']);
+  });
+
   it('answers with the error codes of its table', async () => {
     const client = plant('2025-11-17T03:57:30Z');
     const codeOf = async (path: string) => (await client.get(path)).body.error.code;
@@ -318,5 +341,8 @@ describe('the Twin API, as printed', () => {
     expect(await refusal('/api/twins/pump-101/sensors/none', 'PATCH', {})).toBe('SENSOR_NOT_FOUND');
     expect(await refusal('/api/twins/pump-101/actuators', 'POST', speed)).toBe('ACTUATOR_EXISTS');
     expect(await refusal('/api/twins/pump-101/actuators/none', 'PATCH', {})).toBe('ACTUATOR_NOT_FOUND');
+    client.services.syncDevices.tagsOf = (_tenant, { asset, tag }) => [{ sourceId: 'plc', assetId: asset, tagName: tag }];
+    client.services.syncDevices.read = async (tags) => tags.map(() => ({ ok: false, code: 'not_connected', message: 'down' }));
+    expect((await client.post('/api/twins/pump-101/sync', {})).body.error.code).toBe('SYNC_FAILED');
   });
 });

@@ -25,6 +25,24 @@ function expectWhole(b: Bench, id: string, count: number): void {
   expect(b.stored(id).map(({ value }) => value)).toEqual(Array.from({ length: count }, (_, index) => index));
 }
 
+describe('the tags of an asset', () => {
+  it('are those that the sources of the tenant name, under the source’s own id where they name no asset', async () => {
+    const { p } = running([]);
+    const tag = (tag_name: string | undefined, asset_id?: string) => ({ tag_name, asset_id, writable: false });
+    p.supervisor.add(source('a', { tags: [tag('level', 'pump'), tag('speed'), tag(undefined, 'pump')] }), CREATED_MS);
+    p.supervisor.add(source('b', { tags: [tag('level', 'pump')] }), CREATED_MS);
+    p.supervisor.add(source('c', { tenant: 'other', tags: [tag('level', 'pump')] }), CREATED_MS);
+    expect(p.supervisor.tagsOf('default', 'pump')).toEqual([
+      { sourceId: 'a', assetId: 'pump', tagName: 'level' },
+      { sourceId: 'b', assetId: 'pump', tagName: 'level' },
+    ]);
+    expect(p.supervisor.tagsOf('default', 'a')).toEqual([{ sourceId: 'a', assetId: 'a', tagName: 'speed' }]);
+    expect(p.supervisor.sourceIds('other')).toEqual(['c']);
+    expect(p.supervisor.specOf('c')?.tenant).toBe('other');
+    expect(p.supervisor.specOf('none')).toBeUndefined();
+  });
+});
+
 describe('a change of one source at run time', () => {
   it('does not touch the others: not a reading of theirs is lost, none of their drivers is called', async () => {
     const { b, p } = running(['a', 'b', 'c']);

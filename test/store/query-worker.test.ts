@@ -60,13 +60,15 @@ describe('the query worker', () => {
       // Times of long ago, a quarter of an hour apart: each window is sealed as soon as it is written.
       for (let burst = 0; burst < 20; burst++) if (push(series, pushed * 900_000, pushed)) pushed++;
       await client.durable(ring.head);
-      const [{ columns }, count] = await Promise.all([
+      const [{ columns }, count, newest] = await Promise.all([
         client.telemetry.raw({ series: [series], range: ALWAYS, limit: 1e6 }),
         client.telemetry.count({ series: [series], range: ALWAYS, atMost: 1e6 }),
+        client.telemetry.asOf({ series: [series], range: ALWAYS }),
       ]);
       expect(columns.rows).toBe(pushed);
       expect(columns.numbers.every((value, index) => value === index)).toBe(true);
       expect(count).toBe(pushed);
+      expect([...newest.numbers]).toEqual([pushed - 1]);
       asked++;
     }
     expect(asked).toBeGreaterThan(5);

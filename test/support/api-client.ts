@@ -52,8 +52,23 @@ export class ApiClient {
         ...(body === undefined ? {} : { body }),
       }),
     );
-    const text = await response.text();
+    const text = await textOf(response);
     const isJson = response.headers.get('Content-Type') === 'application/json';
     return { status: response.status, headers: response.headers, body: isJson && text !== '' ? JSON.parse(text) : text || undefined };
   }
+}
+
+/** The whole body; of a stream, which has no end, what it says at once. */
+async function textOf(response: Response): Promise<string> {
+  if (response.headers.get('Content-Type') !== 'text/event-stream' || !response.body) return response.text();
+  const reader = response.body.getReader();
+  const decoder = new TextDecoder();
+  let text = '';
+  for (;;) {
+    const chunk = await Promise.race([reader.read(), new Promise<undefined>((resolve) => setImmediate(() => resolve(undefined)))]);
+    if (!chunk || chunk.done) break;
+    text += decoder.decode(chunk.value, { stream: true });
+  }
+  await reader.cancel();
+  return text;
 }

@@ -1,7 +1,8 @@
 /** The services under the API, in memory and with knobs: small enough to be believed at sight. */
 import { isDeepStrictEqual } from 'node:util';
 import { hashToken, newToken } from '../../src/api/auth.ts';
-import type { ApiServices, Command, HttpSettings, TagOwner } from '../../src/api/services.ts';
+import type { ApiServices, Command, HttpSettings, Provenance, TagOwner } from '../../src/api/services.ts';
+import type { Clock } from '../../src/core/clock.ts';
 import type { Emit } from '../../src/core/emit.ts';
 import { type ErrorCode, GatewayError } from '../../src/core/errors.ts';
 import { silentLog } from '../../src/core/log.ts';
@@ -18,10 +19,12 @@ import {
 import { parseTime, type UnixMs } from '../../src/core/time.ts';
 import { TWIN_TYPES } from '../../src/core/twin-type.ts';
 import type { WriteOutcome } from '../../src/ingest/commands.ts';
+import type { Consumer } from '../../src/ingest/pipeline.ts';
 import type { LedgerCounts, SourceView } from '../../src/ingest/source-state.ts';
 import type { AuditEntry, AuditFilter, KeptRequest, RequestKey, StoredToken } from '../../src/store/records.ts';
 import type { AggregateQuery, Columns, SeriesQuery, TelemetryReads } from '../../src/store/telemetry.ts';
 import { requireOwn } from '../../src/twin/edit.ts';
+import { type Devices, TwinSync } from '../../src/twin/sync.ts';
 import type { Binding, LiveReading, Sensor, Twin } from '../../src/twin/twin.ts';
 
 /** A time by its text. */
@@ -93,6 +96,7 @@ export class FakeServices implements ApiServices {
   readonly allSources: SourceView[] = [];
   readonly samples: Sample[] = [];
   readonly periods = new Map<string, number>();
+  provenance: Provenance = { source: null, origin: null, receivedMs: null };
   readonly #defs: SeriesDef[] = [];
   #monotonicMs = 0;
 
@@ -102,7 +106,7 @@ export class FakeServices implements ApiServices {
 
   readonly version = '0.0.0-test';
   readonly log = silentLog;
-  readonly clock = {
+  readonly clock: Clock = {
     now: () => this.nowMs,
     monotonicMs: () => this.#monotonicMs,
     sleep: () => new Promise<void>((resolve) => setImmediate(resolve)),
@@ -281,6 +285,7 @@ export class FakeServices implements ApiServices {
 
   readonly live: ApiServices['live'] = {
     reading: (tenant, binding) => this.#reading(tenant, binding),
+    provenance: () => this.provenance,
     tagNames: (tenant, asset) => {
       const defs = this.samples.map(({ series }) => this.series.definition(series));
       return [...new Set(defs.filter((def) => def.tenant === tenant && def.asset === asset).map(({ tag }) => tag))].sort();
@@ -307,6 +312,11 @@ export class FakeServices implements ApiServices {
     };
   }
 
+  /** Who listens to the live stream. */
+  listener: Consumer | undefined;
+  readonly hear = (listener: Consumer | undefined): void => {
+    this.listener = listener;
+  };
   readonly sources = { list: (tenant: string) => this.allSources.filter((source) => source.tenant === tenant) };
   readonly metrics = async () => ({ type: 'text/plain; version=0.0.4', data: 'twinbox_ring_slots 16\n' });
   backupsOpen = 0;
@@ -333,8 +343,25 @@ export class FakeServices implements ApiServices {
   });
   readonly readiness = () => ({ missing: this.missing });
 
+  /** Tags behind a binding, and what a read of them brings; none by default. */
+  readonly syncDevices: { -readonly [Name in keyof Devices]: Devices[Name] } = {
+    tagsOf: () => [],
+    read: async (tags) => tags.map(() => ({ ok: true })),
+    committed: async () => undefined,
+    reading: (tenant, binding) => this.#reading(tenant, binding),
+  };
+  readonly synchronizer = new TwinSync({
+    clock: this.clock,
+    log: silentLog,
+    devices: this.syncDevices,
+    records: { documents: async () => [], putDocuments: async () => undefined },
+  });
+  readonly sync: ApiServices['sync'] = (twin, options) => this.synchronizer.run(twin, options);
+
   readonly lastSyncMs = (tenant: string, twinId: string): UnixMs | null => {
-    const times = (this.twins.get(tenant, twinId)?.sensors ?? []).map(({ binding }) => this.#reading(tenant, binding)?.valueMs ?? null);
+    const twin = this.twins.get(tenant, twinId);
+    const times = (twin?.sensors ?? []).map(({ binding }) => this.#reading(tenant, binding)?.valueMs ?? null);
+    if (twin) times.push(this.synchronizer.lastMs(twin));
     const known = times.filter((timeMs) => timeMs !== null);
     return known.length > 0 ? (Math.max(...known) as UnixMs) : null;
   };
@@ -379,6 +406,11 @@ export class FakeServices implements ApiServices {
       const page = all.slice(first, first + query.limit);
       const end = first + page.length;
       return { columns: columnsOf(page), next: page.length > 0 && end < all.length ? `row-${end}` : null };
+    },
+    asOf: async (query) => {
+      const usable = this.#merged(query).filter(({ value, status }) => value !== null && !isBad(status));
+      const newest = new Map(usable.map((sample) => [this.#key(sample), sample]));
+      return columnsOf([...newest.values()].sort((left, right) => compare(this.#key(left), this.#key(right))));
     },
     aggregate: async (query) => this.#aggregate(query),
     gaps: async (query) => {

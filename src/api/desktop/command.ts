@@ -9,6 +9,11 @@ import type { ApiServices, TagOwner } from '../services.ts';
 
 type Devices = Pick<ApiServices, 'devices'>;
 
+/** What was asked of the devices last. */
+export interface CommandView {
+  readonly devices: Pick<ApiServices['devices'], 'owner' | 'lastCommand'>;
+}
+
 /** A binary one takes true, false, 1 and 0, a continuous one a number within its limits. Throws `validation_error`. */
 export function stateOf(actuator: Actuator, given: number | boolean): number | boolean {
   const refuse = (message: string) => invalid([{ field: 'current_state', message }]);
@@ -49,7 +54,7 @@ export async function command(
 
 /** What the actuator is to show and does not yet: asked for, and on its way or failed. Undefined when there is no such thing. */
 export function desiredState(
-  services: Devices,
+  services: CommandView,
   twin: Twin,
   actuator: Actuator,
   reported: Scalar | null,

@@ -3,9 +3,12 @@ import { toIso, type UnixMs } from '../../core/time.ts';
 import { type Actuator, type ActuatorBinding, type Binding, type LiveReading, type Sensor, type Twin, tagOf } from '../../twin/twin.ts';
 import type { ApiServices } from '../services.ts';
 import { type JsonValue, renderScalar } from '../values.ts';
-import { desiredState } from './command.ts';
+import { type CommandView, desiredState } from './command.ts';
 
-type Present = Pick<ApiServices, 'live' | 'devices'>;
+/** What the parts of a twin show, and what was asked of their devices. */
+interface Shown extends CommandView {
+  readonly live: Pick<ApiServices['live'], 'reading'>;
+}
 
 export function renderSummary(twin: Twin) {
   return {
@@ -35,12 +38,12 @@ export const SUMMARY_FIELDS: readonly string[] = [
   'updated_at',
 ] satisfies (keyof ReturnType<typeof renderSummary>)[];
 
-export function renderTwin(twin: Twin, present: Present) {
-  const { live } = present;
+export function renderTwin(twin: Twin, shown: Shown) {
+  const { live } = shown;
   return {
     ...renderSummary(twin),
     sensors: twin.sensors.map((sensor) => renderSensor(sensor, live.reading(twin.tenant, sensor.binding))),
-    actuators: twin.actuators.map((actuator) => renderActuator(present, twin, actuator, live.reading(twin.tenant, tagOf(twin, actuator)))),
+    actuators: twin.actuators.map((actuator) => renderActuator(shown, twin, actuator, live.reading(twin.tenant, tagOf(twin, actuator)))),
     metadata: twin.metadata,
   };
 }
@@ -61,9 +64,9 @@ export function renderSensor(sensor: Sensor, reading: LiveReading | undefined) {
 }
 
 /** `reading` is that of the actuator's tag. */
-export function renderActuator(present: Pick<ApiServices, 'devices'>, twin: Twin, actuator: Actuator, reading: LiveReading | undefined) {
+export function renderActuator(commands: CommandView, twin: Twin, actuator: Actuator, reading: LiveReading | undefined) {
   const value = renderScalar(reading?.value ?? null);
-  const desired = desiredState(present, twin, actuator, reading?.value ?? null);
+  const desired = desiredState(commands, twin, actuator, reading?.value ?? null);
   const { binding } = actuator;
   return {
     id: actuator.id,

@@ -1,5 +1,6 @@
 /** Schemas of what the Twin API answers. */
 import { z } from 'zod';
+import { explainSchema } from '../explain.ts';
 import { qualitySchema, timeSchema, valueSchema } from '../schema.ts';
 
 const bindingFields = {
@@ -22,6 +23,7 @@ export const sensorSchema = z
     last_updated: timeSchema.nullable(),
     quality: qualitySchema,
     binding: bindingSchema.optional(),
+    explain: explainSchema.nullable().optional().describe('only with explain=1; null without a reading'),
   })
   .meta({ id: 'Sensor' });
 

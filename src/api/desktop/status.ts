@@ -15,7 +15,7 @@ const statusSchema = z.object({
   name: z.string(),
   status: z.enum(['active', 'inactive', 'archived']),
   health: z.enum(['good', 'warning', 'critical', 'unknown']),
-  last_sync: timeSchema.nullable().describe('of the newest sample'),
+  last_sync: timeSchema.nullable().describe('of the newest sample or the last completed synchronization'),
   sensors: z.object({ total: z.int(), healthy: z.int(), warning: z.int(), error: z.int() }),
   actuators: z.object({ total: z.int(), operational: z.int(), error: z.int() }),
   reasons: z.array(

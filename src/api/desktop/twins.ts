@@ -1,7 +1,6 @@
 /** GET /api/twins and GET /api/twins/{id}. */
 import { z } from 'zod';
 import type { Twin } from '../../twin/twin.ts';
-import { tagged } from '../conditional.ts';
 import type { Operation } from '../operation.ts';
 import { compareText, pageOf } from '../page.ts';
 import { listParam, pageParams, parsed } from '../params.ts';
@@ -9,10 +8,10 @@ import { ApiError, invalid } from '../problem.ts';
 import { type Answer, type Call, documented, ok, type Route, route } from '../route.ts';
 import type { ApiServices } from '../services.ts';
 import { validate } from '../validate.ts';
-import { findTwin } from './find.ts';
 import { links, pagination } from './list-envelope.ts';
-import { renderSummary, renderTwin, SUMMARY_FIELDS } from './render.ts';
-import { linksSchema, paginationSchema, summarySchema, TWIN_EXAMPLE, TWIN_SUMMARY_EXAMPLE, twinSchema } from './schema.ts';
+import { renderSummary, SUMMARY_FIELDS } from './render.ts';
+import { linksSchema, paginationSchema, summarySchema, TWIN_SUMMARY_EXAMPLE } from './schema.ts';
+import { twinRoute } from './twin.ts';
 
 type Order = (left: Twin, right: Twin) => number;
 
@@ -73,25 +72,13 @@ const LIST_TWINS: Operation = {
   errors: ['invalid_twin_type'],
 };
 
-const GET_TWIN: Operation = {
-  id: 'getTwin',
-  summary: 'Get a twin with its present values',
-  group: 'Twins',
-  answers: [{ status: 200, description: 'The twin', schema: z.object({ data: twinSchema }), example: { data: TWIN_EXAMPLE } }],
-  errors: ['twin_not_found'],
-};
-
 export function twinRoutes(services: ApiServices): Route[] {
-  const getTwin = (call: Call) => {
-    const twin = findTwin(call, services.twins);
-    return tagged(ok({ data: renderTwin(twin, services) }), twin.revision, false);
-  };
   return [
     documented(
       LIST_TWINS,
       route('GET', '/api/twins', 'read:assets', (call) => listTwins(services, call)),
     ),
-    documented(GET_TWIN, route('GET', '/api/twins/:id', 'read:assets', getTwin)),
+    twinRoute(services),
   ];
 }
 

@@ -1,5 +1,6 @@
 /** Schemas of what the TwinEdge routes answer. */
 import { z } from 'zod';
+import { explainSchema } from '../explain.ts';
 import { qualitySchema, sourceFields, timeSchema, valueSchema } from '../schema.ts';
 
 export const dataSourceSchema = z.object(sourceFields).meta({ id: 'DataSource' });
@@ -13,6 +14,7 @@ export const pointSchema = z
     quality: qualitySchema,
     data_source_id: z.string().optional().describe('absent for aggregated rows'),
     count: z.int().optional().describe('samples in the bucket; only for aggregated rows'),
+    explain: explainSchema.nullable().optional().describe('only of the latest values, with explain=1'),
   })
   .meta({ id: 'TelemetryPoint' });
 

@@ -1,6 +1,8 @@
 /** GET /v1/telemetry/latest: the present values of an asset, from memory. */
 import { z } from 'zod';
 import { toIso } from '../../core/time.ts';
+import { requireScope } from '../auth.ts';
+import { explain, explainParam } from '../explain.ts';
 import type { Operation } from '../operation.ts';
 import { listParam } from '../params.ts';
 import { type Answer, type Call, documented, ok, type Route, route } from '../route.ts';
@@ -11,7 +13,7 @@ import { renderScalar } from '../values.ts';
 import { listMeta } from './list-meta.ts';
 import { POINT_EXAMPLE, pointSchema } from './schema.ts';
 
-const latestQuery = z.object({ asset_id: z.string().min(1, 'must not be empty'), tags: listParam });
+const latestQuery = z.object({ asset_id: z.string().min(1, 'must not be empty'), tags: listParam, explain: explainParam });
 
 const GET_LATEST: Operation = {
   id: 'getLatestTelemetry',
@@ -46,10 +48,13 @@ export function telemetryLatestRoutes(services: ApiServices): Route[] {
 
 function latest({ live }: ApiServices, call: Call): Answer {
   const query = validate(latestQuery, call.request.query());
+  const isExplained = query.explain === '1';
+  if (isExplained) requireScope(call.token, 'read:assets');
   const rows: object[] = [];
   const missing: string[] = [];
   for (const tag of query.tags ?? live.tagNames(call.tenant, query.asset_id)) {
-    const reading = live.reading(call.tenant, { asset: query.asset_id, tag });
+    const binding = { asset: query.asset_id, tag };
+    const reading = live.reading(call.tenant, binding);
     if (!reading) {
       missing.push(tag);
       continue;
@@ -61,6 +66,7 @@ function latest({ live }: ApiServices, call: Call): Answer {
       value: renderScalar(reading.value),
       quality: reading.quality,
       data_source_id: reading.source,
+      ...(isExplained && { explain: explain(live, call.tenant, binding, reading) }),
     });
   }
   return ok({ data: rows, meta: { ...listMeta({ page: 1, per_page: rows.length }, rows.length), missing } });

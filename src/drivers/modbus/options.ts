@@ -1,6 +1,6 @@
 /** What a Modbus source and its tags may say; the names are the API's. */
 import { z } from 'zod';
-import { tagFields } from '../schema.ts';
+import { present, type TagOrigin, tagFields } from '../schema.ts';
 
 /** Where the most significant byte A to the least significant D of a 32-bit value lie on the wire. */
 export const BYTE_ORDERS = ['ABCD', 'CDAB', 'BADC', 'DCBA'] as const;
@@ -93,4 +93,18 @@ export type ModbusTagInput = z.input<typeof tagSchema>;
 export function endpoint(config: unknown): string {
   const { host, port } = configSchema.parse(config);
   return host.includes(':') ? `[${host}]:${port}` : `${host}:${port}`;
+}
+
+/** Of a valid config and tag. */
+export function describe(config: unknown, tag: unknown): TagOrigin {
+  const { unit_id, address_base, byte_order: usual } = config as ModbusConfig;
+  const { register_type, address, data_type, byte_order = usual, bit, scale, offset } = tag as ModbusTag;
+  if (register_type === 'coil' || register_type === 'discrete_input') {
+    return { address: { unit_id, register_type, address, address_base }, decode: { data_type: 'bool' } };
+  }
+  const type = data_type ?? 'uint16';
+  return {
+    address: { unit_id, register_type, address, address_base, registers: REGISTERS_OF[type] },
+    decode: present({ data_type: type, byte_order, bit, scale, offset }),
+  };
 }

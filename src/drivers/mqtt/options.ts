@@ -1,6 +1,6 @@
 /** What an MQTT source and its tags look like in a configuration, and what is wrong with a bad one. */
 import { z } from 'zod';
-import { idSchema, tagFields, tagNameSchema } from '../schema.ts';
+import { idSchema, present, type TagOrigin, tagFields, tagNameSchema } from '../schema.ts';
 import { compileJsonPath } from './json-path.ts';
 import { checkWriteTopic, parseTopic } from './topic.ts';
 
@@ -168,4 +168,10 @@ function refineBy(check: (text: string) => unknown, text: string, context: z.Ref
   } catch (error) {
     context.addIssue({ code: 'custom', message: error instanceof Error ? error.message : String(error) });
   }
+}
+
+/** Of a valid config and tag. */
+export function describe(_config: unknown, tag: unknown): TagOrigin {
+  const { topic, json_path, timestamp_path, scale, offset } = tag as MqttTag;
+  return { address: { topic }, decode: present({ json_path, timestamp_path, scale, offset }) };
 }

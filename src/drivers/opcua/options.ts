@@ -1,6 +1,6 @@
 /** What an OPC UA source and its tags may say: the schemas, without the protocol's library. */
 import { z } from 'zod';
-import { tagFields } from '../schema.ts';
+import { present, type TagOrigin, tagFields } from '../schema.ts';
 
 const ENDPOINT_PATTERN = /^opc\.tcp:\/\/(\[[0-9A-Fa-f:.]+\]|[A-Za-z0-9._-]+):(\d{1,5})(\/[^\s?#]*)?$/;
 
@@ -121,4 +121,10 @@ function isNodeId(text: string): boolean {
   const numeric = /(?:^|;)i=(\d+)$/.exec(text);
   const namespace = /^ns=(\d+);/.exec(text);
   return Number(numeric?.[1] ?? 0) <= 0xffff_ffff && Number(namespace?.[1] ?? 0) <= 0xffff;
+}
+
+/** Of a valid config and tag. The data type is the server's, with each value. */
+export function describe(_config: unknown, tag: unknown): TagOrigin {
+  const { node_id, scale, offset } = tag as OpcuaTag;
+  return { address: { node_id }, decode: present({ scale, offset }) };
 }

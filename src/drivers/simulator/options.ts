@@ -1,7 +1,7 @@
 /** What a simulated source and its tags may say. */
 import { z } from 'zod';
 import { MAX_TEXT_LENGTH } from '../../core/tag.ts';
-import { tagFields } from '../schema.ts';
+import { present, type TagOrigin, tagFields } from '../schema.ts';
 
 export const WAVEFORMS = ['sine', 'ramp', 'square', 'random_walk', 'counter', 'constant', 'text'] as const;
 
@@ -40,4 +40,10 @@ export type SimulatorTag = z.output<typeof tagSchema>;
 export function endpoint(config: unknown): string {
   configSchema.parse(config);
   return 'simulator';
+}
+
+/** Of a valid config and tag. */
+export function describe(_config: unknown, tag: unknown): TagOrigin {
+  const { waveform, mean, amplitude, period_ms, scale, offset } = tag as SimulatorTag;
+  return { address: { waveform, mean, amplitude, period_ms }, decode: present({ scale, offset }) };
 }

@@ -191,6 +191,8 @@ export class ColumnarEngine implements Engine {
     return this.#opened().query.aggregate(query);
   }
 
+  asOf = async (query: SeriesQuery): Promise<Columns> => this.#opened().query.asOf(query);
+
   async gaps(query: SeriesQuery & { readonly limit: number }): Promise<readonly Gap[]> {
     return this.#opened().query.gaps(query);
   }

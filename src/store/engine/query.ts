@@ -3,7 +3,7 @@ import type { SeriesDef, SeriesId } from '../../core/tag.ts';
 import { MAX_TIME_MS, MIN_TIME_MS, type UnixMs } from '../../core/time.ts';
 import { ColumnsBuilder } from '../columns.ts';
 import { Ranking } from '../ranking.ts';
-import type { AggregateColumns, AggregateQuery, Gap, RawPage, RawQuery, SeriesQuery } from '../telemetry.ts';
+import type { AggregateColumns, AggregateQuery, Columns, Gap, RawPage, RawQuery, SeriesQuery } from '../telemetry.ts';
 import { Aggregate } from './aggregate.ts';
 import { isUsable, type Sample } from './latest.ts';
 import { mergeTag, type RankedRun, visitMerged } from './merge.ts';
@@ -12,6 +12,11 @@ import type { Rollups } from './rollups.ts';
 import type { Run } from './run.ts';
 
 const BAD = 0x8000_0000;
+
+/** A sample and whose it is. */
+interface Found extends Sample {
+  readonly series: SeriesId;
+}
 
 export class Query {
   readonly #layout: Layout;
@@ -62,6 +67,28 @@ export class Query {
       if (!visitMerged(runs, take)) break;
     }
     return { columns: columns.build(), next };
+  }
+
+  /** Looks from the newest slab on back, and no further for a tag than where it was found. */
+  asOf(query: SeriesQuery): Columns {
+    const ranking = this.#rank(query.series);
+    const found: (Found | undefined)[] = ranking.tags.map(() => undefined);
+    let left = found.length;
+    for (const slab of [...slabs(this.#layout, query.range.from, query.range.to)].reverse()) {
+      if (left === 0) break;
+      for (const rank of found.keys()) {
+        if (found[rank]) continue;
+        visitMerged(this.#members(ranking, rank, slab), ({ series, run }, index) => {
+          const sample = sampleAt(run, index);
+          if (isUsable(sample)) found[rank] = { series, ...sample };
+          return true;
+        });
+        if (found[rank]) left--;
+      }
+    }
+    const columns = new ColumnsBuilder();
+    for (const sample of found) if (sample) columns.add(sample.series, sample.timeMs, sample.wide ?? sample.number, sample.status);
+    return columns.build();
   }
 
   aggregate(query: AggregateQuery): AggregateColumns {

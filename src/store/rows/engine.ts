@@ -49,6 +49,8 @@ const UPSERT = `INSERT INTO sample (series, time, value, status, seq) VALUES (?,
 const IN_ORDER = `SELECT sample.series, time, value, status, rank FROM
   (SELECT value ->> 0 AS series, value ->> 1 AS rank FROM json_each(?)) AS pick CROSS JOIN sample ON sample.series = pick.series
   WHERE time >= ? AND time < ? ORDER BY time, rank, seq DESC`;
+const NEWEST_FIRST = `SELECT series, time, value, status, 0 AS rank FROM sample
+  WHERE series IN (SELECT value FROM json_each(?)) AND time >= ? AND time < ? ORDER BY time DESC, seq DESC`;
 const EXPIRE_ROWS = 10_000; // about 50 ms of deletes: commits of new data wait no longer than that
 
 interface SampleRow {
@@ -148,6 +150,22 @@ export class RowsEngine implements Engine {
       if (columns.rows === query.limit) place = ranking.cursor(Number(row.time), Number(row.rank));
     }
     return { columns: columns.build(), next: null };
+  }
+
+  async asOf({ series, range }: SeriesQuery): Promise<Columns> {
+    const newestFirst = this.#open().prepare(NEWEST_FIRST).safeIntegers();
+    const columns = new ColumnsBuilder();
+    for (const { members } of this.#rank(series).tags) {
+      let time: bigint | undefined;
+      for (const row of newestFirst.iterate(JSON.stringify(members), range.from, range.to) as IterableIterator<SampleRow>) {
+        if (row.time === time) continue; // overwritten by a later arrival
+        time = row.time;
+        if (row.status >= 0x8000_0000n || row.value === null) continue;
+        this.#add(columns, row);
+        break;
+      }
+    }
+    return columns.build();
   }
 
   async aggregate(query: AggregateQuery): Promise<AggregateColumns> {

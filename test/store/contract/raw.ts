@@ -2,9 +2,9 @@
 import fc from 'fast-check';
 import { describe, expect, it } from 'vitest';
 import { BAD, GOOD, isBad, UNCERTAIN } from '../../../src/core/status.ts';
-import type { SeriesId } from '../../../src/core/tag.ts';
+import type { SeriesDef, SeriesId } from '../../../src/core/tag.ts';
 import { defineAll, play, steps } from './histories.ts';
-import { merged, rowsOf } from './model.ts';
+import { merged, type Row, rowsOf } from './model.ts';
 import { ALWAYS, type Rig, range } from './rig.ts';
 
 const someTimes = fc.integer({ min: -6, max: 6 });
@@ -173,6 +173,76 @@ export function rawContract(rig: Rig): void {
           }
         }),
         { numRuns: 25 },
+      );
+    });
+  });
+
+  describe('as of a time', () => {
+    it('is the newest usable sample of each tag in the range, by asset and tag', async () => {
+      const { feed, engine } = await rig.open();
+      const [level, state, lost] = [feed.define('level'), feed.define('state', 'string'), feed.define('lost')];
+      const first = feed.define('z', 'f64', { asset: 'A' });
+      feed.add(level, 100, 1);
+      feed.add(level, 200, 2, UNCERTAIN);
+      feed.add(level, 300, 3, BAD);
+      feed.add(level, 301, null);
+      feed.add(level, 400, 4);
+      feed.add(state, 150, 'on');
+      feed.add(lost, 150, null, BAD);
+      feed.add(first, 1, 7);
+      await feed.commit();
+      const series = [level, state, lost, first];
+      const asOf = async (from: number, to: number) =>
+        rowsOf(await engine.asOf({ series, range: range(from, to) })).map(({ series: id, timeMs, value }) => [id, timeMs, value]);
+      expect(await asOf(0, 400)).toEqual([
+        [first, 1, 7],
+        [level, 200, 2],
+        [state, 150, 'on'],
+      ]);
+      expect(await asOf(0, 401)).toContainEqual([level, 400, 4]);
+      expect(await asOf(150, 200)).toEqual([[state, 150, 'on']]);
+      expect(await asOf(151, 200)).toEqual([]);
+      expect(await asOf(400, 0)).toEqual([]);
+      expect((await engine.asOf({ series: [], range: ALWAYS })).rows).toBe(0);
+    });
+
+    it('merges sources: a later arrival hides what it overwrote, even when it is bad', async () => {
+      const { feed, engine } = await rig.open();
+      const plc = feed.define('level', 'f64', { source: 'plc' });
+      const api = feed.define('level', 'i64', { source: 'api' });
+      feed.add(plc, 1, 1);
+      feed.add(api, 2, 2n);
+      await feed.commit();
+      const query = { series: [plc, api], range: ALWAYS };
+      expect(rowsOf(await engine.asOf(query))).toEqual([{ series: api, timeMs: 2, value: 2n, status: GOOD }]);
+      feed.add(plc, 2, null, BAD);
+      await feed.commit();
+      expect(rowsOf(await engine.asOf(query))).toEqual([{ series: plc, timeMs: 1, value: 1, status: GOOD }]);
+    });
+
+    it('equals the model for any history, any choice of series and any range', async () => {
+      const { feed, engine } = await rig.open();
+      let run = 0;
+      await fc.assert(
+        fc.asyncProperty(
+          steps(someTimes),
+          fc.uniqueArray(fc.nat(6), { minLength: 1, maxLength: 7, size: 'max' }),
+          someTimes,
+          fc.nat(14),
+          async (history, chosen, from, length) => {
+            const all = defineAll(feed, `run${run++}`);
+            await play(feed, all, history);
+            const series = chosen.map((which) => all[which] as SeriesId);
+            const newest = new Map<string, Row>();
+            for (const row of merged(feed, series, range(from, from + length))) {
+              const { asset, tag } = feed.defs.get(row.series as SeriesId) as SeriesDef;
+              if (!isBad(row.status) && row.value !== null) newest.set(`${asset}\0${tag}`, row);
+            }
+            const expected = [...newest].sort(([a], [b]) => (a < b ? -1 : 1)).map(([, row]) => row);
+            expect(rowsOf(await engine.asOf({ series, range: range(from, from + length) }))).toEqual(expected);
+          },
+        ),
+        { numRuns: 40 },
       );
     });
   });

@@ -1,0 +1,203 @@
+/** The live stream's house: who listens, the tick that serves them, the tokens they came with, and their end. */
+
+import { messageOf } from '../../core/errors.ts';
+import { type Log, ThrottledLog } from '../../core/log.ts';
+import { toIso } from '../../core/time.ts';
+import type { SourceView } from '../../ingest/source-state.ts';
+import type { StoredToken } from '../../store/records.ts';
+import { hasScope, isValid } from '../auth.ts';
+import { ApiError } from '../problem.ts';
+import type { ApiServices } from '../services.ts';
+import { isConnected } from '../source-view.ts';
+import type { LiveFilter } from './channel.ts';
+import { type LiveEvent, liveEvent } from './event.ts';
+import { Feed } from './feed.ts';
+import { Subscriber } from './subscriber.ts';
+
+/** Readings of a tick go in one event. */
+const TICK_MS = 100;
+const SOURCES_MS = 500;
+/** A revoked token's streams end after this at the latest, while the store answers. */
+const TOKENS_MS = 5_000;
+
+export interface LiveLimits {
+  /** Of the server's 256 connections half stay free for calls. */
+  readonly streams: number;
+  readonly streamsPerToken: number;
+  /** Some seconds of a large plant; with all streams taken it is 32 MB in the worst case, when no two of them want the same. */
+  readonly queueBytes: number;
+  /** Routers forget a silent connection after 30 s and more. */
+  readonly heartbeatMs: number;
+}
+
+const LIMITS: LiveLimits = { streams: 128, streamsPerToken: 32, queueBytes: 262_144, heartbeatMs: 15_000 };
+
+export type LiveServices = Pick<ApiServices, 'clock' | 'log' | 'records' | 'series' | 'sources' | 'hear'>;
+
+export class LiveHub {
+  readonly #services: LiveServices;
+  readonly #limits: LiveLimits;
+  readonly #log: Log;
+  readonly #throttled: ThrottledLog;
+  readonly #feed: Feed;
+  readonly #subscribers = new Set<Subscriber>();
+  /** By tenant, by source: the state that was told last. */
+  readonly #told = new Map<string, Map<string, string>>();
+  #ticking = false;
+  #closed = false;
+  #checking = false;
+
+  constructor(services: LiveServices, limits: Partial<LiveLimits> = {}) {
+    this.#services = services;
+    this.#limits = { ...LIMITS, ...limits };
+    this.#log = services.log;
+    this.#throttled = new ThrottledLog(services.log, services.clock);
+    this.#feed = new Feed((series) => services.series.definition(series));
+  }
+
+  /** How many streams are open, and the bytes that wait for their clients. */
+  get state(): { readonly streams: number; readonly queuedBytes: number } {
+    let queuedBytes = 0;
+    for (const subscriber of this.#subscribers) queuedBytes += subscriber.queuedBytes;
+    return { streams: this.#subscribers.size, queuedBytes };
+  }
+
+  /** Throws `stopped`, `rate_limited` when the token has its share of streams, and `overloaded` when all are taken. */
+  open(token: StoredToken, filter: LiveFilter): ReadableStream<Uint8Array> {
+    this.#admit(token);
+    const { clock } = this.#services;
+    const subscriber = new Subscriber({
+      token,
+      maxQueueBytes: this.#limits.queueBytes,
+      heartbeatMs: this.#limits.heartbeatMs,
+      monotonicMs: () => clock.monotonicMs(),
+      onEnd: () => {
+        this.#feed.leave(filter, subscriber);
+        this.#subscribers.delete(subscriber);
+        if (this.#subscribers.size === 0) this.#services.hear(undefined);
+      },
+    });
+    if (this.#subscribers.size === 0) this.#services.hear(this.#feed);
+    this.#subscribers.add(subscriber);
+    this.#feed.join(filter, subscriber);
+    if (hasScope(token, 'read:assets')) this.#tellSources(subscriber);
+    if (!this.#ticking) void this.#tick();
+    return subscriber.stream;
+  }
+
+  /** Ends every stream at once and lets none begin. */
+  close(): void {
+    this.#closed = true;
+    for (const subscriber of this.#subscribers) subscriber.end();
+  }
+
+  #admit(token: StoredToken): void {
+    if (this.#closed) throw new ApiError('stopped', 'The box is stopping.');
+    const { streams, streamsPerToken } = this.#limits;
+    const own = [...this.#subscribers].filter((subscriber) => subscriber.token.id === token.id).length;
+    if (own >= streamsPerToken) {
+      throw new ApiError('rate_limited', `This token has ${streamsPerToken} streams open, which is its share.`, { retryAfterS: 5 });
+    }
+    if (this.#subscribers.size >= streams) throw new ApiError('overloaded', `All ${streams} streams are taken.`, { retryAfterS: 5 });
+  }
+
+  /** As long as somebody listens. */
+  async #tick(): Promise<void> {
+    const { clock } = this.#services;
+    this.#ticking = true;
+    let sourcesMs = clock.monotonicMs();
+    let tokensMs = sourcesMs;
+    while (this.#subscribers.size > 0) {
+      await clock.sleep(TICK_MS);
+      const nowMs = clock.monotonicMs();
+      try {
+        this.#feed.flush();
+        if (nowMs - sourcesMs >= SOURCES_MS) {
+          sourcesMs = nowMs;
+          this.#followSources();
+        }
+        if (nowMs - tokensMs >= TOKENS_MS && !this.#checking) {
+          tokensMs = nowMs;
+          void this.#checkTokens();
+        }
+        for (const subscriber of this.#subscribers) subscriber.beat();
+      } catch (error) {
+        this.#log.error({ err: error }, 'the live stream failed in a way that nobody foresaw');
+        for (const subscriber of this.#subscribers) subscriber.end();
+      }
+    }
+    this.#told.clear();
+    this.#ticking = false;
+  }
+
+  /** The state of each source, before what changes from now on. */
+  #tellSources(subscriber: Subscriber): void {
+    const { tenant } = subscriber.token;
+    const sources = this.#services.sources.list(tenant);
+    if (!this.#told.has(tenant)) this.#told.set(tenant, new Map(sources.map((source) => [source.id, stateOf(source)])));
+    for (const source of sources) this.#tell(source, [subscriber]);
+  }
+
+  #followSources(): void {
+    const entitled = [...this.#subscribers].filter(({ token }) => hasScope(token, 'read:assets'));
+    const listeners = groupedBy(entitled, ({ token }) => token.tenant);
+    for (const [tenant, subscribers] of listeners) {
+      const known = this.#told.get(tenant);
+      const told = known ?? new Map<string, string>();
+      this.#told.set(tenant, told);
+      for (const source of this.#services.sources.list(tenant)) {
+        const state = stateOf(source);
+        if (told.get(source.id) === state) continue;
+        told.set(source.id, state);
+        this.#tell(source, subscribers);
+      }
+    }
+  }
+
+  #tell(source: SourceView, subscribers: readonly Subscriber[]): void {
+    const event = this.#sourceEvent(source);
+    for (const subscriber of subscribers) subscriber.offerState(source.id, event);
+  }
+
+  #sourceEvent(source: SourceView): LiveEvent {
+    const { id, name, type, state, reason } = source;
+    const status = isConnected(source) ? 'connected' : 'disconnected';
+    return liveEvent(
+      'source',
+      JSON.stringify({ data: { id, name, type, status, state, reason, time: toIso(this.#services.clock.now()) } }),
+    );
+  }
+
+  /** A store that is silent ends no stream: the live view is what remains while a disk hangs. */
+  async #checkTokens(): Promise<void> {
+    const { records, clock } = this.#services;
+    this.#checking = true;
+    const byHash = groupedBy(this.#subscribers, ({ token }) => token.sha256);
+    await Promise.all(
+      [...byHash].map(async ([sha256, subscribers]) => {
+        try {
+          const token = await records.tokenByHash(sha256);
+          if (token && isValid(token, clock.now()) && hasScope(token, 'read:telemetry')) return;
+          for (const subscriber of subscribers) subscriber.end();
+        } catch (error) {
+          this.#throttled.warn('tokens', { reason: messageOf(error) }, 'the tokens of live streams cannot be looked at');
+        }
+      }),
+    );
+    this.#checking = false;
+  }
+}
+
+function stateOf({ state, reason }: SourceView): string {
+  return `${state} ${reason}`;
+}
+
+function groupedBy<Key, Value>(values: Iterable<Value>, keyOf: (value: Value) => Key): ReadonlyMap<Key, readonly Value[]> {
+  const groups = new Map<Key, Value[]>();
+  for (const value of values) {
+    const group = groups.get(keyOf(value));
+    if (group) group.push(value);
+    else groups.set(keyOf(value), [value]);
+  }
+  return groups;
+}
