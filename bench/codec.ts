@@ -46,7 +46,7 @@ function encode(part: ReferenceSeries, hinted: boolean): Uint8Array {
   const { numbers, status, scale, offset } = part;
   const valueType = part.signal.endsWith('f32') ? 'f32' : part.signal === 'switch' ? 'bool' : 'f64';
   const hint = hinted && scale !== undefined && offset !== undefined ? { scale, offset } : undefined;
-  return encodeBlock({ valueType, numbers, status }, hint);
+  return encodeBlock({ valueType, numbers, status }, { hint });
 }
 
 function report(series: readonly ReferenceSeries[], blockSeconds: number): void {

@@ -2,6 +2,7 @@
 import type { SeriesDef, SeriesId } from '../../core/tag.ts';
 import { Block, encodeBlock } from './codec/block.ts';
 import { CorruptBlockError } from './codec/corrupt-block-error.ts';
+import { Habit } from './codec/habit.ts';
 import { decodeTimes, encodeTimes } from './codec/times.ts';
 import type { Run } from './run.ts';
 
@@ -31,6 +32,8 @@ export class Blobs {
   /** By scope and row; least recently used first. */
   readonly #times = new Map<string, Float64Array>();
   #cachedTimes = 0;
+  /** By series; undefined for one whose blocks are runs. */
+  readonly #habits: (Habit | undefined)[] = [];
   #damaged = 0;
 
   constructor(definition: (series: SeriesId) => SeriesDef | undefined, report: (what: string, error: unknown) => void) {
@@ -52,8 +55,16 @@ export class Blobs {
     return encodeTimes(run.timeMs.subarray(0, run.count));
   }
 
+  /** As `encodeValues`, a few percent larger for half the time: in the way that was the best for the last blocks of the series. */
+  encodeChunk(series: SeriesId, run: Run): Uint8Array {
+    const habit = this.#habits[series] ?? new Habit();
+    const data = this.encodeValues(series, run, habit);
+    this.#habits[series] = habit.isEmpty ? undefined : habit;
+    return data;
+  }
+
   /** Values and status codes. Throws RangeError for a series that is not defined. */
-  encodeValues(series: SeriesId, run: Run): Uint8Array {
+  encodeValues(series: SeriesId, run: Run, habit?: Habit): Uint8Array {
     const def = this.#definition(series);
     if (!def) throw new RangeError(`series ${series} has no definition`);
     const status = run.status?.subarray(0, run.count) ?? new Uint32Array(run.count);
@@ -62,7 +73,7 @@ export class Blobs {
       return encodeBlock({ valueType, status, texts: Array.from({ length: run.count }, (_, index) => textAt(run, index)) });
     if (valueType === 'i64' || valueType === 'u64') return encodeBlock({ valueType, status, ...integersOf(run, valueType) });
     const hint = scale === undefined && offset === undefined ? undefined : { scale: scale ?? 1, offset: offset ?? 0 };
-    return encodeBlock({ valueType, status, numbers: run.numbers.subarray(0, run.count) }, hint);
+    return encodeBlock({ valueType, status, numbers: run.numbers.subarray(0, run.count) }, { hint, habit });
   }
 
   /** Null for no order. */

@@ -148,11 +148,13 @@ export class Catalogue extends CatalogueReads {
     this.database.prepare('INSERT INTO part VALUES (?, ?, ?, ?, ?, ?, ?, ?)').run(...row, rowSum('part', ...row));
   }
 
-  /** Stores a block of times; returns its row. */
-  putTimes(data: Uint8Array): number {
-    const id = this.#nextTimes++;
-    this.#insertTimes.run(id, data, rowSum('times', id, data));
-    return id;
+  /** A row for a block of times, which nobody else is given. */
+  newTimesRow(): number {
+    return this.#nextTimes++;
+  }
+
+  putTimes(row: number, data: Uint8Array): void {
+    this.#insertTimes.run(row, data, rowSum('times', row, data));
   }
 
   putChunk({ window, part }: PartNumber, series: SeriesId, { times, data, ties }: StoredRun): void {

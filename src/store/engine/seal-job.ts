@@ -11,6 +11,12 @@ import type { Run } from './run.ts';
 import type { Siblings } from './siblings.ts';
 import { tiePositions } from './ties.ts';
 
+/**
+ * Rows of a commit: about 2 ms of SQLite's work. Each commit writes the pages at the end of the tables and their index again, so that
+ * one for every step of encoding (some 20 rows) costs more than the rows.
+ */
+const ROWS_A_COMMIT = 200;
+
 interface SharedTimes {
   readonly run: Run;
   readonly row: number;
@@ -34,10 +40,10 @@ export class SealJob {
   /** Times of the present window by a hash of their content. */
   #times = new Map<number, SharedTimes[]>();
   readonly #rollup = new RollupBuilder();
-  /** What `#rollup` is of; undefined while there is none, or it lacks series that a failed step had taken in. */
+  /** What `#rollup` is of. */
   #bundle: number | undefined;
-  /** The bundle that goes without a rollup. */
-  #brokenBundle: number | undefined;
+  /** Encoded, not in `store.db` yet. */
+  #pending: (() => void)[] = [];
 
   constructor(
     windows: readonly OpenWindow[],
@@ -54,28 +60,17 @@ export class SealJob {
 
   /** Works until `isOver` says so; true when everything is encoded. Throws `store_failed` or `disk_full`: then the step may be repeated. */
   step(isOver: () => boolean): boolean {
-    const [window, left] = [this.#window, [...this.#left]];
-    const sealed = this.#sealed[window]?.length;
-    try {
-      this.#catalogue.commitUnsynced('sealing a window', () => {
-        do {
-          const series = this.#left.pop();
-          this.#rollOn(series);
-          if (series !== undefined) this.#seal(series);
-          else if (!this.#advance()) return;
-        } while (!isOver());
-      });
-    } catch (error) {
-      this.#window = window;
-      this.#left = left;
-      this.#sealed.length = Math.min(this.#sealed.length, window + 1);
-      if (sealed !== undefined) this.#sealed[window]?.splice(sealed);
-      this.#times.clear(); // rows of times that were rolled back
-      const next = left.at(-1);
-      this.#brokenBundle = next === undefined ? undefined : bundleOf(next);
-      this.#bundle = undefined;
-      throw error;
+    while (this.#window < this.windows.length && this.#pending.length < ROWS_A_COMMIT) {
+      const series = this.#left.pop();
+      this.#rollOn(series);
+      if (series !== undefined) this.#seal(series);
+      else this.#advance();
+      if (isOver()) return false;
     }
+    this.#catalogue.commitUnsynced('sealing a window', () => {
+      for (const put of this.#pending) put();
+    });
+    this.#pending = [];
     return this.#window >= this.windows.length;
   }
 
@@ -99,23 +94,23 @@ export class SealJob {
     this.#sealed[this.#window] = [];
     this.#parts[this.#window] = this.#catalogue.nextPart(open.window);
     this.#times = new Map();
-    this.#brokenBundle = undefined;
   }
 
-  #advance(): boolean {
+  #advance(): void {
     this.#window++;
     this.#begin();
-    return this.#window < this.windows.length;
   }
 
-  /** Writes the rollup of a bundle when its last series is done; none for a bundle that is not whole: its chunks are read then. */
+  /** Writes the rollup of a bundle when its last series is done. */
   #rollOn(series: SeriesId | undefined): void {
     const bundle = series === undefined ? undefined : bundleOf(series);
     if (bundle === this.#bundle) return;
-    const place = this.#placeOf(this.#window);
-    if (this.#bundle !== undefined) this.#catalogue.putWindowRollup(place, this.#bundle, this.#rollup.encode());
+    if (this.#bundle !== undefined) {
+      const [place, done, data] = [this.#placeOf(this.#window), this.#bundle, this.#rollup.encode()];
+      this.#pending.push(() => this.#catalogue.putWindowRollup(place, done, data));
+    }
     this.#rollup.clear();
-    this.#bundle = bundle === this.#brokenBundle ? undefined : bundle;
+    this.#bundle = bundle;
   }
 
   #placeOf(index: number): PartNumber {
@@ -130,12 +125,14 @@ export class SealJob {
       const others = open.run(other);
       return others ? { series: other, run: others } : [];
     });
-    if (this.#bundle !== undefined) this.#rollup.add(run, open.window * WINDOW_MS, bundleKey(series));
-    this.#catalogue.putChunk(this.#placeOf(this.#window), series, {
+    this.#rollup.add(run, open.window * WINDOW_MS, bundleKey(series));
+    const place = this.#placeOf(this.#window);
+    const chunk = {
       times: this.#timesRow(run),
-      data: this.#blobs.encodeValues(series, run),
+      data: this.#blobs.encodeChunk(series, run),
       ties: this.#blobs.encodeTies(tiePositions({ series, run }, siblings)),
-    });
+    };
+    this.#pending.push(() => this.#catalogue.putChunk(place, series, chunk));
     this.#sealed[this.#window]?.push(series);
   }
 
@@ -145,7 +142,9 @@ export class SealJob {
     const candidates = this.#times.get(hash) ?? [];
     const known = candidates.find((candidate) => sameTimes(candidate.run, run));
     if (known) return known.row;
-    const row = this.#catalogue.putTimes(this.#blobs.encodeTimes(run));
+    const row = this.#catalogue.newTimesRow();
+    const data = this.#blobs.encodeTimes(run);
+    this.#pending.push(() => this.#catalogue.putTimes(row, data));
     this.#times.set(hash, [...candidates, { run, row }]);
     return row;
   }

@@ -8,8 +8,7 @@ import type { ValueType } from '../../../core/tag.ts';
 import { ByteReader, ByteWriter } from './bytes.ts';
 import { CorruptBlockError } from './corrupt-block-error.ts';
 import { finishBlob, openBlob, startBlob } from './envelope.ts';
-import type { Lattice } from './lattice.ts';
-import { decodeNumbers, encodeNumbers } from './numbers.ts';
+import { decodeNumbers, encodeNumbers, type NumberOptions } from './numbers.ts';
 import { decodePresence, encodePresence } from './presence.ts';
 import { decodeStatuses, encodeStatuses } from './statuses.ts';
 import { decodeTexts, encodeTexts } from './texts.ts';
@@ -49,10 +48,10 @@ export interface TextColumns extends Statuses {
 export type BlockColumns = NumberColumns | IntegerColumns | TextColumns;
 
 /**
- * Throws RangeError for no samples or too many, or columns of different lengths. `hint`: the numbers may be
- * integer × scale + offset in doubles, as the tag's configuration says.
+ * Throws RangeError for no samples or too many, or columns of different lengths. `hint` of the options: the numbers may be
+ * integer × scale + offset in doubles, as the tag's configuration says. `habit`: what the block before of the same series was like.
  */
-export function encodeBlock(columns: BlockColumns, hint?: Lattice): Uint8Array {
+export function encodeBlock(columns: BlockColumns, options: NumberOptions = {}): Uint8Array {
   const { status, valueType } = columns;
   const count = status.length;
   const values = 'texts' in columns ? columns.texts : 'numbers' in columns ? columns.numbers : columns.integers;
@@ -63,7 +62,8 @@ export function encodeBlock(columns: BlockColumns, hint?: Lattice): Uint8Array {
   writer.u8(TYPES.indexOf(valueType) + (allGood ? 0 : HAS_STATUSES) + (missing ? HAS_MISSING : 0));
   if (!allGood) writeSection(writer, (section) => encodeStatuses(section, status));
   if (missing) writeSection(writer, (section) => encodePresence(section, missing, count));
-  encodeValues(writer, columns, missing, hint);
+  options.habit?.begin();
+  encodeValues(writer, columns, missing, options);
   return finishBlob(writer);
 }
 
@@ -97,7 +97,7 @@ function isAllGood(status: Uint32Array): boolean {
   return true;
 }
 
-function encodeValues(writer: ByteWriter, columns: BlockColumns, missing: Uint8Array | undefined, hint: Lattice | undefined): void {
+function encodeValues(writer: ByteWriter, columns: BlockColumns, missing: Uint8Array | undefined, options: NumberOptions): void {
   const present = (_: unknown, i: number): boolean => missing?.[i] !== 1;
   if ('texts' in columns) {
     encodeTexts(
@@ -109,7 +109,7 @@ function encodeValues(writer: ByteWriter, columns: BlockColumns, missing: Uint8A
     encodeWideIntegers(writer, wordsOf(integers), integers.length);
   } else {
     const numbers = missing ? columns.numbers.filter(present) : columns.numbers;
-    encodeNumbers(writer, numbers, numbers.length, hint);
+    encodeNumbers(writer, numbers, numbers.length, options);
   }
 }
 

@@ -7,6 +7,7 @@
 import type { ByteReader, ByteWriter } from './bytes.ts';
 import { CorruptBlockError } from './corrupt-block-error.ts';
 import { applyExceptions, exceptionLimit, readExceptions, writeExceptions } from './exceptions.ts';
+import type { Habit } from './habit.ts';
 import { decodeIntegers, encodeIntegers } from './integer-stream.ts';
 import { Scratch } from './scratch.ts';
 
@@ -49,26 +50,32 @@ function guess(values: Float64Array, count: number, single: boolean): number | u
   return exponent;
 }
 
+/** What is written besides. With `exponent` given only that one is tried; else up to `exponentMax`, and the habit learns it. */
+export interface DecimalMode {
+  readonly mode: number;
+  readonly single: boolean;
+  readonly exponentMax: number;
+  readonly exponent?: number;
+  readonly habit?: Habit | undefined;
+}
+
 /** Writes values[0…count) after `mode` if few are exceptions and `exponentMax` places are enough, else nothing. */
-export function encodeDecimals(
-  writer: ByteWriter,
-  values: Float64Array,
-  count: number,
-  how: { mode: number; single: boolean; exponentMax: number },
-): boolean {
-  const { mode, single, exponentMax } = how;
-  let exponent = guess(values, count, single);
-  for (let tries = 0; exponent !== undefined && exponent <= exponentMax && tries < RETRIES; tries++) {
+export function encodeDecimals(writer: ByteWriter, values: Float64Array, count: number, how: DecimalMode): boolean {
+  const { mode, single, exponentMax, habit } = how;
+  let exponent = how.exponent ?? guess(values, count, single);
+  const most = how.exponent === undefined ? RETRIES : 1;
+  for (let tries = 0; exponent !== undefined && exponent <= exponentMax && tries < most; tries++) {
     const digits = scaled.atLeast(count);
     const exceptions = scale(values, count, { exponent, single }, digits);
     if (exceptions.length <= exceptionLimit(count)) {
       writer.u8(mode);
       writer.u8(exponent);
       writeExceptions(writer, values, exceptions);
-      encodeIntegers(writer, digits, count);
+      if (habit) habit.numbers = { kind: 'decimals', exponent, single };
+      encodeIntegers(writer, digits, count, habit);
       return true;
     }
-    exponent = placesOf(values[exceptions[0] as number] as number, exponent + 1, single);
+    if (tries + 1 < most) exponent = placesOf(values[exceptions[0] as number] as number, exponent + 1, single);
   }
   return false;
 }

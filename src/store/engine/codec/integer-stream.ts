@@ -16,8 +16,10 @@
  */
 import { ByteReader, type ByteWriter } from './bytes.ts';
 import { CorruptBlockError } from './corrupt-block-error.ts';
+import type { Habit, IntegerHabit } from './habit.ts';
+import { noiseComesBack } from './noise-check.ts';
 import { decodeNoise } from './noise-decoder.ts';
-import { encodeNoise, planNoise } from './noise-encoder.ts';
+import { encodeNoise, planNoise, planNoiseAgain } from './noise-encoder.ts';
 import { decodePacked, encodePacked, packedSize } from './packed-stream.ts';
 import {
   fromResiduals,
@@ -60,10 +62,10 @@ const verified = new Scratch((length) => new Float64Array(length));
 const multiples = new Scratch((length) => new Float64Array(length));
 
 /** Writes values[0…count), then reads them again: what does not come back as it was is written verbatim. */
-export function encodeIntegers(writer: ByteWriter, values: Float64Array, count: number): void {
+export function encodeIntegers(writer: ByteWriter, values: Float64Array, count: number, habit?: Habit): void {
   if (count === 0) return;
   const start = writer.length;
-  encodeMode(writer, values, count);
+  encodeMode(writer, values, count, habit);
   if (comesBack(writer.written().subarray(start), values, count)) return;
   writer.truncate(start);
   writer.u8(VERBATIM);
@@ -72,8 +74,11 @@ export function encodeIntegers(writer: ByteWriter, values: Float64Array, count: 
 
 function comesBack(bytes: Uint8Array, values: Float64Array, count: number): boolean {
   const again = verified.atLeast(count);
+  const reader = new ByteReader(bytes);
   try {
-    decodeIntegers(new ByteReader(bytes), again, count);
+    if (bytes[0] === NOISE) return noiseComesBack(reader, values, count);
+    decodeIntegers(reader, again, count);
+    reader.end();
   } catch (error) {
     if (error instanceof CorruptBlockError) return false;
     throw error;
@@ -82,7 +87,7 @@ function comesBack(bytes: Uint8Array, values: Float64Array, count: number): bool
   return true;
 }
 
-function encodeMode(writer: ByteWriter, values: Float64Array, count: number): void {
+function encodeMode(writer: ByteWriter, values: Float64Array, count: number, habit?: Habit): void {
   const first = values[0] as number;
   let smallest = first;
   let largest = first;
@@ -110,10 +115,10 @@ function encodeMode(writer: ByteWriter, values: Float64Array, count: number): vo
     writer.u8(MULTIPLES);
     writer.varint(divisor);
     writer.signed(first);
-    encodeVaried(writer, quotients, count, { smallest: (smallest - first) / divisor, largest: (largest - first) / divisor });
+    encodeVaried(writer, quotients, count, { smallest: (smallest - first) / divisor, largest: (largest - first) / divisor, habit });
     return;
   }
-  encodeVaried(writer, values, count, { smallest, largest });
+  encodeVaried(writer, values, count, { smallest, largest, habit });
 }
 
 function isLine(values: Float64Array, count: number, step: number): boolean {
@@ -139,24 +144,65 @@ function commonDivisor(values: Float64Array, count: number): number {
   return divisor;
 }
 
-function encodeVaried(writer: ByteWriter, values: Float64Array, count: number, range: Range): void {
-  const plan = planResiduals(values, count, range.smallest);
-  const noise = count < NOISE_COUNT_MIN ? undefined : planNoise(values, count, range, plan?.sizeBytes ?? Number.POSITIVE_INFINITY);
+function encodeVaried(writer: ByteWriter, values: Float64Array, count: number, how: Varied): void {
+  const { habit } = how;
+  const start = writer.length;
+  if (habit?.integers) {
+    if (encodeAgain(writer, values, count, { ...how, way: habit.integers }) && habit.allows(writer.length - start, count)) return;
+    writer.truncate(start);
+  }
+  const way = encodeSmallest(writer, values, count, how);
+  if (!habit) return;
+  habit.integers = way;
+  habit.learn(writer.length - start, count);
+}
+
+/** In the way that takes least, as far as samples tell; returns which. */
+function encodeSmallest(writer: ByteWriter, values: Float64Array, count: number, how: Varied): IntegerHabit | undefined {
+  const plan = planResiduals(values, count, how.smallest);
+  const noise = count < NOISE_COUNT_MIN ? undefined : planNoise(values, count, how, plan?.sizeBytes ?? Number.POSITIVE_INFINITY);
   if (noise && !(plan && plan.sizeBytes < noise.sizeBytes)) {
     writer.u8(NOISE);
     encodeNoise(writer, values, count, noise);
-    return;
+    return { kind: 'noise', ...noise };
   }
   const stream = codes.atLeast(count);
   if (!plan || !toResiduals(values, count, plan.heads, stream)) {
-    encodeWide(writer, values, count, range.smallest);
-    return;
+    encodeWide(writer, values, count, how.smallest);
+    return undefined;
   }
-  const { kind, heads } = plan;
+  writeResiduals(writer, count, plan);
+  return { kind: 'residuals', order: plan.heads.order, tokens: plan.kind === TOKENS };
+}
+
+/** In a given way; false when it cannot be. */
+function encodeAgain(writer: ByteWriter, values: Float64Array, count: number, how: Varied & { readonly way: IntegerHabit }): boolean {
+  const { way, smallest } = how;
+  if (way.kind === 'noise') {
+    const plan = count < NOISE_COUNT_MIN ? undefined : planNoiseAgain(values, count, how, way);
+    if (!plan) return false;
+    writer.u8(NOISE);
+    encodeNoise(writer, values, count, plan);
+    return true;
+  }
+  if (way.order >= count) return false;
+  const heads = headsOf(values, way.order, smallest, way.order === 1 ? usualStep(values, count) : 0);
+  if (!toResiduals(values, count, heads, codes.atLeast(count))) return false;
+  writeResiduals(writer, count, { heads, kind: way.tokens ? TOKENS : PACKED });
+  return true;
+}
+
+/** Those that lie in `codes`. */
+function writeResiduals(writer: ByteWriter, count: number, { heads, kind }: Pick<ResidualPlan, 'heads' | 'kind'>): void {
   writer.u8(kind + 8 * heads.order);
   writeHeads(writer, heads);
+  const stream = codes.atLeast(count);
   if (kind === PACKED) encodePacked(writer, stream, count - heads.order);
   else encodeTokens(writer, stream, count - heads.order);
+}
+
+interface Varied extends Range {
+  readonly habit: Habit | undefined;
 }
 
 interface Range {

@@ -7,6 +7,7 @@
  */
 import type { ByteReader, ByteWriter } from './bytes.ts';
 import { applyExceptions, exceptionLimit, readExceptions, writeExceptions } from './exceptions.ts';
+import type { Habit } from './habit.ts';
 import { decodeIntegers, encodeIntegers } from './integer-stream.ts';
 import { Scratch } from './scratch.ts';
 
@@ -57,7 +58,7 @@ export function encodeLattice(
   writer: ByteWriter,
   values: Float64Array,
   count: number,
-  how: LatticeMode & { hint?: Lattice | undefined },
+  how: LatticeMode & { hint?: Lattice | undefined; habit?: Habit | undefined },
 ): boolean {
   const lattice = how.hint ?? findLattice(values, count, how.single);
   if (!lattice || (how.hint && !samplesFit(values, count, lattice, how.single))) return false;
@@ -67,7 +68,7 @@ export function encodeLattice(
   writer.f64(lattice.scale);
   writer.f64(lattice.offset);
   writeExceptions(writer, values, exceptions);
-  encodeIntegers(writer, steps.atLeast(count), count);
+  encodeIntegers(writer, steps.atLeast(count), count, how.habit);
   if (anyUlps) encodeIntegers(writer, ulps.atLeast(count), count);
   return true;
 }

@@ -3,7 +3,7 @@ import { packedBytes, packedWords, unpackBits } from './bit-pack.ts';
 import type { ByteReader } from './bytes.ts';
 import { CENTRE_BITS, GAIN_EXPONENTS, GROUP, HALF, PHASE_SHIFT } from './centre.ts';
 import { CorruptBlockError } from './corrupt-block-error.ts';
-import { ESCAPE, noiseTable, PHASES, REACH, SHAPE_COUNT, WIDTHS } from './normal-tables.ts';
+import { ESCAPE, type NoiseTable, noiseTable, PHASES, REACH, SHAPE_COUNT, WIDTHS } from './normal-tables.ts';
 import { decodePacked } from './packed-stream.ts';
 import {
   checkEnd,
@@ -22,8 +22,20 @@ import { unzigzag } from './zigzag.ts';
 const low = new Scratch((length) => new Uint32Array(length));
 const words = new Scratch((length) => new Uint32Array(length));
 
-/** Decodes to values[0…count). Throws CorruptBlockError. */
-export function decodeNoise(reader: ByteReader, values: Float64Array, count: number): void {
+/** What stands before the stream of steps. */
+export interface NoiseHead {
+  readonly base: number;
+  readonly shift: number;
+  readonly gain: number;
+  readonly phase: number;
+  readonly table: NoiseTable;
+  readonly escapes: number;
+  /** Their offsets, zigzag; valid until the next head is read. */
+  readonly escaped: Uint32Array;
+}
+
+/** Reads it for `count` values. Throws CorruptBlockError. */
+export function readNoiseHead(reader: ByteReader, count: number): NoiseHead {
   const base = reader.signed();
   const shift = reader.u8();
   const parameters = reader.u8();
@@ -34,16 +46,27 @@ export function decodeNoise(reader: ByteReader, values: Float64Array, count: num
   const escapes = reader.varint(count);
   const escaped = low.atLeast(count + 1);
   decodePacked(reader, escaped, escapes);
-  const { slots } = noiseTable(Math.floor(table / WIDTHS), table % WIDTHS);
-  const steps = { slots, escaped, gain: 2 ** -(parameters % 8), phase: parameters >>> 3, base: shift === 0 ? base : 0 };
-  const used = decodeSteps(reader, steps, values, count);
+  const { gain, phase } = { gain: 2 ** -(parameters % 8), phase: parameters >>> 3 };
+  return { base, shift, gain, phase, table: noiseTable(Math.floor(table / WIDTHS), table % WIDTHS), escapes, escaped };
+}
+
+/** Decodes to values[0…count). Throws CorruptBlockError. */
+export function decodeNoise(reader: ByteReader, values: Float64Array, count: number): void {
+  const head = readNoiseHead(reader, count);
+  const { base, shift, escapes, escaped } = head;
+  const used = decodeSteps(reader, { ...head, slots: head.table.slots, base: shift === 0 ? base : 0 }, values, count);
   if (used !== escapes) throw new CorruptBlockError(`${used} escapes, not ${escapes}`);
   if (shift === 0) return;
-  const packed = words.atLeast(packedWords(count, shift) + 1);
-  new Uint8Array(packed.buffer).set(reader.take(packedBytes(count, shift)));
-  unpackBits(packed, shift, escaped, count);
+  readLowBits(reader, shift, escaped, count);
   const unit = 2 ** shift;
   for (let i = 0; i < count; i++) values[i] = base + (values[i] as number) * unit + (escaped[i] as number);
+}
+
+/** The `shift` low bits of each value, behind the stream of steps. Throws CorruptBlockError. */
+export function readLowBits(reader: ByteReader, shift: number, bits: Uint32Array, count: number): void {
+  const packed = words.atLeast(packedWords(count, shift) + 1);
+  new Uint8Array(packed.buffer).set(reader.take(packedBytes(count, shift)));
+  unpackBits(packed, shift, bits, count);
 }
 
 interface Steps {

@@ -56,27 +56,36 @@ const levels = new Float64Array(GAIN_EXPONENTS);
 const slopes = new Float64Array(GAIN_EXPONENTS);
 const errors = new Float64Array(GAIN_EXPONENTS);
 const usedCodes = new Int32Array(PHASES * PHASE_STRIDE);
+let used = 0;
+
+/** Where the centre starts: a whole step, and eighths of one. */
+function startOf(values: Float64Array, count: number, smallest: number): { readonly base: number; readonly eighths: number } {
+  const start = Math.min(count, 2 * GROUP);
+  let sum = 0;
+  for (let i = 0; i < start; i++) sum += (values[i] as number) - smallest;
+  const eighths = Math.round((sum / start) * PHASES);
+  return { base: smallest + Math.floor(eighths / PHASES), eighths };
+}
+
+interface Range {
+  readonly smallest: number;
+  readonly largest: number;
+}
+
+function isTooFar({ smallest, largest }: Range, base: number, shift: number): boolean {
+  return Math.max(largest - base, base - smallest) >= FARTHEST * 2 ** shift;
+}
 
 /**
  * Plans values[0…count), integers whose smallest and largest are given; undefined when they lie too far apart, or when a
  * first look says that they take more than `worthBytes`.
  */
-export function planNoise(
-  values: Float64Array,
-  count: number,
-  range: { smallest: number; largest: number },
-  worthBytes: number,
-): NoisePlan | undefined {
-  const { smallest, largest } = range;
-  const start = Math.min(count, 2 * GROUP);
-  let sum = 0;
-  for (let i = 0; i < start; i++) sum += (values[i] as number) - smallest;
-  const eighths = Math.round((sum / start) * PHASES);
-  const base = smallest + Math.floor(eighths / PHASES);
+export function planNoise(values: Float64Array, count: number, range: Range, worthBytes: number): NoisePlan | undefined {
+  const { base, eighths } = startOf(values, count, range.smallest);
   const gainExponent = chooseGain(values, count, base);
   const deviation = MEAN_TO_STANDARD * meanError(values, Math.min(count, TRIAL), base, 2 ** -gainExponent);
   const shift = deviation <= WIDEST ? 0 : Math.ceil(Math.log2(deviation / WIDEST));
-  if (shift > 31 || Math.max(largest - base, base - smallest) >= FARTHEST * 2 ** shift) return undefined;
+  if (shift > 31 || isTooFar(range, base, shift)) return undefined;
   if ((Math.log2(deviation * NORMAL_ENTROPY) * count) / 8 > worthBytes * DOUBT) return undefined;
   const phase = shift === 0 ? eighths % PHASES : 0;
   const trial = count <= 2 * TRIAL ? count : TRIAL;
@@ -92,6 +101,23 @@ export function planNoise(
     collected: trial,
     sizeBytes: HEADER_BYTES + ((bits / trial + shift) * count) / 8,
   };
+}
+
+/** The same with the gain, shift and shape of an earlier plan and a width near to its one; undefined when the values lie too far apart. */
+export function planNoiseAgain(
+  values: Float64Array,
+  count: number,
+  range: Range,
+  before: Pick<NoisePlan, 'gainExponent' | 'shift' | 'shape' | 'width'>,
+): NoisePlan | undefined {
+  const { gainExponent, shift, shape } = before;
+  const { base, eighths } = startOf(values, count, range.smallest);
+  if (isTooFar(range, base, shift)) return undefined;
+  const phase = shift === 0 ? eighths % PHASES : 0;
+  collectCodes(values, count, { base, phase, shift, gainExponent });
+  listUsedCodes();
+  const { width, bits } = narrowOrWiden(shape, before.width);
+  return { base, phase, gainExponent, shift, shape, width, collected: count, sizeBytes: HEADER_BYTES + (bits + shift * count) / 8 };
 }
 
 /** The gain at which the means of groups lie nearest to the centre. */
@@ -187,19 +213,39 @@ function collectCodes(values: Float64Array, count: number, plan: Pick<NoisePlan,
   }
 }
 
+/** The codes that the histogram has, in `usedCodes`. */
+function listUsedCodes(): void {
+  used = 0;
+  for (let code = 0; code < histogram.length; code++) if (histogram[code] !== 0) usedCodes[used++] = code;
+}
+
+/** What the codes of the histogram take. */
+function bitsOf(shape: number, width: number): number {
+  const { costBits } = noiseTable(shape, width);
+  let bits = 0;
+  for (let i = 0; i < used; i++) {
+    const code = usedCodes[i] as number;
+    bits += (histogram[code] as number) * (costBits[code] as number);
+  }
+  return bits;
+}
+
+/** The cheapest table of a shape, found downhill from a width. */
+function narrowOrWiden(shape: number, start: number): { readonly width: number; readonly bits: number } {
+  let best = { width: start, bits: bitsOf(shape, start) };
+  for (const direction of [-1, 1]) {
+    for (let at = best.width + direction; at >= 0 && at < WIDTHS; at += direction) {
+      const bits = bitsOf(shape, at);
+      if (bits >= best.bits) break;
+      best = { width: at, bits };
+    }
+  }
+  return best;
+}
+
 /** The cheapest table for the histogram, found downhill from a width. */
 function chooseTable(start: number): { shape: number; width: number; bits: number } {
-  let used = 0;
-  for (let code = 0; code < histogram.length; code++) if (histogram[code] !== 0) usedCodes[used++] = code;
-  const bitsOf = (shape: number, width: number): number => {
-    const { costBits } = noiseTable(shape, width);
-    let bits = 0;
-    for (let i = 0; i < used; i++) {
-      const code = usedCodes[i] as number;
-      bits += (histogram[code] as number) * (costBits[code] as number);
-    }
-    return bits;
-  };
+  listUsedCodes();
   let best = { shape: 0, width: start, bits: bitsOf(0, start) };
   for (let shape = 0; shape < SHAPE_COUNT; shape++) {
     for (const direction of [-1, 1]) {

@@ -10,6 +10,7 @@ import type { ByteReader, ByteWriter } from './bytes.ts';
 import { CorruptBlockError } from './corrupt-block-error.ts';
 import { decodeDecimals, EXPONENT_MAX, encodeDecimals } from './decimals.ts';
 import { decodeDictionary, encodeDictionary } from './dictionary.ts';
+import type { Habit } from './habit.ts';
 import { decodeLattice, encodeLattice, type Lattice } from './lattice.ts';
 import { decodeDoubles, decodeSingles, encodeDoubles, encodeSingles } from './raw-floats.ts';
 import { readRuns, writeRuns } from './runs.ts';
@@ -28,7 +29,13 @@ const RUN_LENGTH_MIN = 12;
 /** 32-bit floats like 0.5 or 17 are better taken as decimals of doubles: up to this many places. */
 const DYADIC_PLACES = 4;
 
-export function encodeNumbers(writer: ByteWriter, values: Float64Array, count: number, hint?: Lattice): void {
+/** `hint`: a lattice to try first. With a habit, in the way of the blocks before while that is as good as it was. */
+export interface NumberOptions {
+  readonly hint?: Lattice | undefined;
+  readonly habit?: Habit | undefined;
+}
+
+export function encodeNumbers(writer: ByteWriter, values: Float64Array, count: number, options: NumberOptions): void {
   if (count === 0) return;
   const starts = findRuns(values, count);
   if (starts?.length === 1) {
@@ -36,8 +43,8 @@ export function encodeNumbers(writer: ByteWriter, values: Float64Array, count: n
     writer.literal(values[0] as number);
   } else if (starts && starts.length * RUN_LENGTH_MIN < count) {
     encodeRuns(writer, values, starts);
-  } else {
-    encodeVaried(writer, values, count, hint);
+  } else if (!options.habit?.numbers || !encodeAgain(writer, values, count, options.habit)) {
+    encodeVaried(writer, values, count, options);
   }
 }
 
@@ -63,23 +70,47 @@ function encodeRuns(writer: ByteWriter, values: Float64Array, starts: readonly n
     writer.literal(numbers[0] as number);
     writer.literal(numbers[1] as number);
   } else {
-    encodeVaried(writer, numbers, numbers.length, undefined);
+    encodeVaried(writer, numbers, numbers.length, {});
   }
 }
 
-function encodeVaried(writer: ByteWriter, values: Float64Array, count: number, hint: Lattice | undefined): void {
+function encodeVaried(writer: ByteWriter, values: Float64Array, count: number, { hint, habit }: NumberOptions): void {
   const single = areSingles(values, count);
   const flag = single ? SINGLE : 0;
-  const lattice = { mode: LATTICE + flag, ulpFlag: FLAG, single };
+  const lattice = { mode: LATTICE + flag, ulpFlag: FLAG, single, habit };
+  if (habit) habit.numbers = undefined;
   if (hint && encodeLattice(writer, values, count, { ...lattice, hint })) return;
-  const doubles = { mode: DECIMALS, single: false };
+  const doubles = { mode: DECIMALS, single: false, habit };
   if (encodeDecimals(writer, values, count, { ...doubles, exponentMax: single ? DYADIC_PLACES : EXPONENT_MAX })) return;
-  if (single && encodeDecimals(writer, values, count, { mode: DECIMALS + SINGLE, single, exponentMax: EXPONENT_MAX })) return;
+  if (single && encodeDecimals(writer, values, count, { mode: DECIMALS + SINGLE, single, exponentMax: EXPONENT_MAX, habit })) return;
   if (encodeLattice(writer, values, count, lattice)) return;
   if (encodeDictionary(writer, values, count, { mode: DICTIONARY + flag, single })) return;
-  writer.u8(RAW + flag);
-  if (single) encodeSingles(writer, values, count);
-  else encodeDoubles(writer, values, count);
+  if (habit) habit.numbers = { kind: 'raw', single };
+  encodeRaw(writer, values, count, { single, habit });
+}
+
+/** In the way of the blocks before; false when that does not fit. */
+function encodeAgain(writer: ByteWriter, values: Float64Array, count: number, habit: Habit): boolean {
+  const way = habit.numbers;
+  if (way?.kind === 'decimals') {
+    const { single, exponent } = way;
+    return encodeDecimals(writer, values, count, {
+      mode: DECIMALS + (single ? SINGLE : 0),
+      single,
+      exponent,
+      exponentMax: EXPONENT_MAX,
+      habit,
+    });
+  }
+  if (!way || (way.single && !areSingles(values, count))) return false;
+  encodeRaw(writer, values, count, { single: way.single, habit });
+  return true;
+}
+
+function encodeRaw(writer: ByteWriter, values: Float64Array, count: number, how: { single: boolean; habit: Habit | undefined }): void {
+  writer.u8(RAW + (how.single ? SINGLE : 0));
+  if (how.single) encodeSingles(writer, values, count, how.habit);
+  else encodeDoubles(writer, values, count, how.habit);
 }
 
 function areSingles(values: Float64Array, count: number): boolean {

@@ -4,6 +4,7 @@
  *   integers | low words u32 × count (64-bit only)
  */
 import type { ByteReader, ByteWriter } from './bytes.ts';
+import type { Habit } from './habit.ts';
 import { decodeIntegers, encodeIntegers } from './integer-stream.ts';
 import { Scratch } from './scratch.ts';
 
@@ -21,13 +22,13 @@ function unordered(integer: number): number {
   return integer < 0 ? (-integer - 1) | 0x8000_0000 : integer;
 }
 
-export function encodeSingles(writer: ByteWriter, values: Float64Array, count: number): void {
+export function encodeSingles(writer: ByteWriter, values: Float64Array, count: number, habit?: Habit): void {
   const integers = high.atLeast(count);
   for (let i = 0; i < count; i++) {
     single[0] = values[i] as number;
     integers[i] = ordered(singleBits[0] as number);
   }
-  encodeIntegers(writer, integers, count);
+  encodeIntegers(writer, integers, count, habit);
 }
 
 export function decodeSingles(reader: ByteReader, values: Float64Array, count: number): void {
@@ -38,7 +39,7 @@ export function decodeSingles(reader: ByteReader, values: Float64Array, count: n
   }
 }
 
-export function encodeDoubles(writer: ByteWriter, values: Float64Array, count: number): void {
+export function encodeDoubles(writer: ByteWriter, values: Float64Array, count: number, habit?: Habit): void {
   const words = new Uint32Array(values.buffer, values.byteOffset, 2 * count);
   const integers = high.atLeast(count);
   const lows = low.atLeast(count);
@@ -46,7 +47,7 @@ export function encodeDoubles(writer: ByteWriter, values: Float64Array, count: n
     lows[i] = words[2 * i] as number;
     integers[i] = ordered((words[2 * i + 1] as number) | 0);
   }
-  encodeIntegers(writer, integers, count);
+  encodeIntegers(writer, integers, count, habit);
   writer.append(new Uint8Array(lows.buffer, 0, 4 * count));
 }
 

@@ -14,7 +14,7 @@ function good(count: number): Uint32Array {
 
 /** Encodes, decodes, compares; returns the blob's size. */
 function roundTrip(columns: BlockColumns, hint?: { scale: number; offset: number }): number {
-  const blob = encodeBlock(columns, hint);
+  const blob = encodeBlock(columns, { hint });
   expect(difference(columns, decodeBlock(blob))).toBeUndefined();
   return blob.length;
 }

@@ -1,5 +1,6 @@
 /** One fuzzed block after the other through the codec and back; shared by the test and the long-run script. */
 import { type BlockColumns, decodeBlock, encodeBlock } from '../../../../src/store/engine/codec/block.ts';
+import { Habit } from '../../../../src/store/engine/codec/habit.ts';
 import { decodeTimes, encodeTimes } from '../../../../src/store/engine/codec/times.ts';
 import { blockLength, mixedNumbers, mixedStatuses, mixedTimes, Random, SIGNALS } from './generators.ts';
 
@@ -44,6 +45,7 @@ export function fuzzNumbers(seed: number, values: number): FuzzReport {
   const random = new Random(seed);
   const names = Object.keys(SIGNALS);
   const mismatches: string[] = [];
+  const habit = new Habit(); // of all signals alike: what it remembers is often wrong
   let [done, bytes, blocks] = [0, 0, 0];
   while (done < values) {
     const count = blockLength(random);
@@ -51,7 +53,10 @@ export function fuzzNumbers(seed: number, values: number): FuzzReport {
     const signal = (SIGNALS[name] as (typeof SIGNALS)[string])(random);
     const valueType = random.pick(['f64', 'f32', 'bool'] as const);
     const columns: BlockColumns = { valueType, numbers: mixedNumbers(random, signal, count), status: mixedStatuses(random, count) };
-    const blob = encodeBlock(columns, random.unit() < 0.7 ? signal.hint : undefined);
+    const blob = encodeBlock(columns, {
+      hint: random.unit() < 0.7 ? signal.hint : undefined,
+      habit: blocks % 3 === 0 ? undefined : habit,
+    });
     const wrong = difference(columns, decodeBlock(blob));
     if (wrong) mismatches.push(`seed ${seed}, block ${blocks} of ${name}: ${wrong}`);
     const times = mixedTimes(random, count);
