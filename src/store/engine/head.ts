@@ -3,7 +3,9 @@ import type { Run } from './run.ts';
 import type { SampleColumns } from './sample-columns.ts';
 
 const MIN_CAPACITY = 16;
-/** The windows of a series differ by a few samples; a head that must grow takes twice the memory. */
+/** 16 to 1,024 in three steps: the first window of a series is the only one whose length is not known. */
+const GROWTH = 4;
+/** The windows of a series differ by a few samples; a head that must grow takes more memory. */
 const MARGIN = 1 / 64;
 
 export class Head {
@@ -109,7 +111,7 @@ export class Head {
 
   #reserve(count: number): void {
     if (count <= this.#timeMs.length) return;
-    const capacity = Math.max(count, this.#timeMs.length * 2);
+    const capacity = Math.max(count, this.#timeMs.length * GROWTH);
     const grown = (column: Float64Array) => {
       const larger = new Float64Array(capacity);
       larger.set(column);

@@ -128,7 +128,7 @@ export class SealJob {
     this.#rollup.add(run, open.window * WINDOW_MS, bundleKey(series));
     const place = this.#placeOf(this.#window);
     const chunk = {
-      times: this.#timesRow(run),
+      times: this.#timesRow(series, run),
       data: this.#blobs.encodeChunk(series, run),
       ties: this.#blobs.encodeTies(tiePositions({ series, run }, siblings)),
     };
@@ -137,13 +137,13 @@ export class SealJob {
   }
 
   /** Series that are read together have the same times: stored once, found by content. */
-  #timesRow(run: Run): number {
+  #timesRow(series: SeriesId, run: Run): number {
     const hash = hashTimes(run);
     const candidates = this.#times.get(hash) ?? [];
     const known = candidates.find((candidate) => sameTimes(candidate.run, run));
     if (known) return known.row;
     const row = this.#catalogue.newTimesRow();
-    const data = this.#blobs.encodeTimes(run);
+    const data = this.#blobs.encodeChunkTimes(series, run);
     this.#pending.push(() => this.#catalogue.putTimes(row, data));
     this.#times.set(hash, [...candidates, { run, row }]);
     return row;

@@ -23,12 +23,14 @@ const TOLERANCE_BITS = 0.1;
 export class Habit {
   numbers: NumberHabit | undefined;
   integers: IntegerHabit | undefined;
+  /** Of times on a grid. */
+  periodMs: number | undefined;
   #bitsEach = 0;
   #left = 0;
 
   /** True while there is nothing to remember. */
   get isEmpty(): boolean {
-    return this.numbers === undefined && this.integers === undefined;
+    return this.numbers === undefined && this.integers === undefined && this.periodMs === undefined;
   }
 
   /** At the start of each block. */
@@ -37,6 +39,7 @@ export class Habit {
     this.#left = TRY_ALL_EVERY - 1;
     this.numbers = undefined;
     this.integers = undefined;
+    this.periodMs = undefined;
   }
 
   /** What `count` integers took that were coded in the best way. */

@@ -43,7 +43,7 @@ function stepsComeBack(
   let first = (stream[0] as number) | ((stream[1] as number) << 16);
   let second = (stream[2] as number) | ((stream[3] as number) << 16);
   let word = 4;
-  let escape = 0;
+  let met = 0;
   let level = phase / PHASES;
   let drift = 0;
   const driftGain = (gain * gain) / (4 * GROUP);
@@ -65,7 +65,7 @@ function stepsComeBack(
       let symbol = row + away + REACH;
       if (away > REACH || away < -REACH || frequency[symbol] === 0) {
         symbol = row + ESCAPE;
-        if (away !== (away | 0) || escape >= escapes || escaped[escape++] !== zigzag(away)) return false;
+        if (away !== (away | 0) || met >= escapes || escaped[met++] !== zigzag(away)) return false;
         sum += nearest + Math.max(-REACH, Math.min(REACH, away));
       } else sum = (sum + step) | 0;
       const f = frequency[symbol] as number;
@@ -82,5 +82,5 @@ function stepsComeBack(
     drift = drift + driftGain * error;
   }
   checkEnd(first, second, word, length);
-  return escape === escapes;
+  return met === escapes;
 }

@@ -11,6 +11,7 @@
 import type { ByteReader, ByteWriter } from './bytes.ts';
 import { CorruptBlockError } from './corrupt-block-error.ts';
 import { finishBlob, openBlob, startBlob } from './envelope.ts';
+import type { Habit } from './habit.ts';
 import { decodeIntegers, encodeIntegers } from './integer-stream.ts';
 import { usualStep } from './predictor.ts';
 
@@ -33,13 +34,19 @@ const ROUND_MS = [1000, 100, 10, 1];
 const sampled = new Float64Array(SAMPLES);
 const sampledDistances = new Float64Array(SAMPLES);
 
-/** A blob of 1 to 2^20 times. Throws RangeError when they are no integers of ±8.7e15 or do not ascend. */
-export function encodeTimes(timesMs: Float64Array): Uint8Array {
+/**
+ * A blob of 1 to 2^20 times. Throws RangeError when they are no integers of ±8.7e15 or do not ascend. With a habit, in the way of the
+ * blocks before while that is as good as it was.
+ */
+export function encodeTimes(timesMs: Float64Array, habit?: Habit): Uint8Array {
   const count = timesMs.length;
   const writer = startBlob(count);
   checkTimes(timesMs);
-  const periodMs = findPeriod(timesMs, count);
-  if (periodMs === undefined || !encodeGrid(writer, timesMs, periodMs)) encodeSteps(writer, timesMs);
+  habit?.begin();
+  const periodMs = (count < GRID_COUNT_MIN ? undefined : habit?.periodMs) ?? findPeriod(timesMs, count);
+  const isGrid = periodMs !== undefined && encodeGrid(writer, timesMs, periodMs, habit);
+  if (habit) habit.periodMs = isGrid ? periodMs : undefined;
+  if (!isGrid) encodeSteps(writer, timesMs);
   return finishBlob(writer);
 }
 
@@ -122,9 +129,10 @@ function spread(numbers: Float64Array): number {
 }
 
 /** False when there are too many gaps; then nothing was written. */
-function encodeGrid(writer: ByteWriter, timesMs: Float64Array, periodMs: number): boolean {
+function encodeGrid(writer: ByteWriter, timesMs: Float64Array, periodMs: number, habit: Habit | undefined): boolean {
   const count = timesMs.length;
   const base = timesMs[0] as number;
+  if ((timesMs[count - 1] as number) - base >= GRID_SPAN_MS) return false;
   const off = new Float64Array(count);
   const gaps: { place: number; periods: number }[] = [];
   let expected = 0;
@@ -146,7 +154,7 @@ function encodeGrid(writer: ByteWriter, timesMs: Float64Array, periodMs: number)
     writer.signed(periods);
     before = place;
   }
-  encodeIntegers(writer, off, count);
+  encodeIntegers(writer, off, count, habit);
   return true;
 }
 
