@@ -9,6 +9,7 @@ import type { Day } from './catalogue-reads.ts';
 import { CorruptBlockError } from './codec/corrupt-block-error.ts';
 import { isDamagedCopy } from './damaged-copy.ts';
 import { DayFile, dayFileName } from './day-file.ts';
+import { DecodedBlocks } from './decoded-blocks.ts';
 import { dayOf } from './grid.ts';
 import type { Run } from './run.ts';
 
@@ -23,6 +24,7 @@ export class DayFiles {
   readonly #days = new Map<number, Day>();
   /** Least recently used first. */
   readonly #open = new Map<number, DayFile>();
+  readonly #decoded = new DecodedBlocks();
   readonly #unreadable = new Set<number>();
   /** Days with pages that cannot be read: the rest can. */
   readonly #damaged = new Set<number>();
@@ -63,12 +65,16 @@ export class DayFiles {
 
   /** A block as a run; undefined when the series has none, or it cannot be read (which is reported). */
   run(day: number, series: SeriesId, block: number): Run | undefined {
-    return this.#read(day, (file) => {
+    const known = this.#decoded.get(day, series, block);
+    if (known) return known;
+    const run = this.#read(day, (file) => {
       const stored = file.block(series, block);
       const run = stored && this.#blobs.run(series, stored, (id) => file.times(id), day);
       if (stored && !run) this.#damaged.add(day); // which was reported
       return run;
     });
+    if (run) this.#decoded.put(day, series, block, run);
+    return run;
   }
 
   /** False when its file cannot be opened, or some of it could not be read so far; both are reported. */
@@ -175,5 +181,6 @@ export class DayFiles {
     this.#unreadable.delete(day);
     this.#damaged.delete(day);
     this.#blobs.forget(day);
+    this.#decoded.forget(day);
   }
 }
