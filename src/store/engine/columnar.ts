@@ -120,7 +120,7 @@ export class ColumnarEngine implements Engine {
     const blobs = new Blobs(definition, report);
     const days = new DayFiles(dir, catalogue.days(), blobs, report);
     days.sweep();
-    this.#latest.restore(catalogue.latest.rows(), definition);
+    const unknown = this.#latest.restore(catalogue.latest.rows(), definition);
     const { wal, setAside, replay } = openWal({ ...log, dir, identity: catalogue.progress().identity });
     for (const path of setAside) report(path, new Error('it cannot be a segment of the log and was set aside'));
     const segmentBytes = log.segmentBytes ?? DEFAULT_SEGMENT_BYTES;
@@ -147,7 +147,8 @@ export class ColumnarEngine implements Engine {
     const lost = [...replay(this.#replayer(maintenance), from).lost];
     if (wal.next < progress.next && progress.kept < progress.next) lost.push(missingEnd(Math.max(wal.next, progress.kept), progress.next));
     this.#tell(lost.filter(({ to }) => !isRescued || to > progress.next)); // below it nobody knows any more what was given back
-    if (isRescued) for (const [id, newest] of newestSamples(layout, [...this.#definitions.keys()])) this.#latest.replace(id, newest);
+    const sought = isRescued ? [...this.#definitions.keys()] : unknown.filter((id) => this.#definitions.has(id));
+    for (const [id, newest] of newestSamples(layout, sought)) this.#latest.replace(id, newest);
     this.#next = Math.max(progress.next, wal.next) as Sequence;
     this.#intake.newestMs = this.#latest.newestMs();
     const query = new Query(layout, new Rollups(catalogue, report), definition);

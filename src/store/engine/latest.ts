@@ -95,13 +95,24 @@ export class LatestSamples {
     return this.#bySeries.reduce((newest, pair) => Math.max(newest, pair?.newest.timeMs ?? newest), Number.NEGATIVE_INFINITY);
   }
 
-  restore(rows: readonly LatestRow[], definition: (series: SeriesId) => SeriesDef | undefined): void {
+  /**
+   * Returns the series that have no definition, which are left out: a row alone does not tell u64 from i64. Where a definition comes up
+   * later, their newest samples must be looked for.
+   */
+  restore(rows: readonly LatestRow[], definition: (series: SeriesId) => SeriesDef | undefined): readonly SeriesId[] {
+    const undefinedSeries: SeriesId[] = [];
     for (const row of rows) {
-      const unsigned = definition(row.series)?.valueType === 'u64';
+      const def = definition(row.series);
+      if (!def) {
+        undefinedSeries.push(row.series);
+        continue;
+      }
+      const unsigned = def.valueType === 'u64';
       const newest = toSample(row.newestMs, row.newest, row.status, unsigned);
       const usable = row.usableMs === null ? undefined : toSample(row.usableMs, row.usable, row.usableStatus ?? 0, unsigned);
       this.#bySeries[row.series] = { newest, usable, isUsableUnknown: usable === undefined };
     }
+    return undefinedSeries;
   }
 
   /** The newest sample of a series is this; its newest usable one is looked up when it is asked for. */
