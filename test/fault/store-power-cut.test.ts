@@ -62,18 +62,19 @@ describe('a store after a power cut', () => {
     if (unavailable) skip(unavailable);
     const model = new Model();
     const copy = join(base, 'copy');
+    let real = 0;
     let dropped = 0;
     let written = 0;
     for (let cut = 0; cut < CUTS; cut++) {
       const options = { dir: join(mounted, 'store'), place: model.place, maxAgeMs: MAX_AGE_MS };
       const { synced, signal } = await children.run(options, 200 + (hash(cut) % MAX_LIFE_MS), async () => {
-        writeFileSync(join(mounted, MARKER), 'x'.repeat(10_000)); // never flushed: a cut that keeps it is none
+        writeFileSync(join(mounted, MARKER), 'x'.repeat(10_000)); // not flushed by us: a cut that keeps it met a flush of the store on its way
         cpSync(image, copy); // the process stands still: what it has not flushed is in memory only
         rmSync(join(mounted, MARKER));
       });
       expect(signal).toBe('SIGKILL');
       expect(mountImage(copy, after)).toBeUndefined();
-      expect(existsSync(join(after, MARKER))).toBe(false);
+      if (!existsSync(join(after, MARKER))) real++;
       const left = join(memoryDir(), 'store');
       cpSync(join(after, 'store'), left, { recursive: true });
       execFileSync('umount', [after]);
@@ -86,8 +87,9 @@ describe('a store after a power cut', () => {
       dropped += whole.place.n - place.n;
     }
     figure(
-      `${CUTS} power cuts of an ext4 disk: 0 of ${model.place.n} synced records lost; ${dropped} of ${written} unsynced ones were cut off`,
+      `${real} power cuts of an ext4 disk: 0 of ${model.place.n} synced records lost; ${dropped} of ${written} unsynced ones were cut off`,
     );
+    expect(real).toBeGreaterThan(CUTS / 2);
     expect(model.place.n).toBeGreaterThan(0);
   });
 });

@@ -269,10 +269,11 @@ export class Wal {
     if (!segment || segment.offset + bytes.length > segment.sizeBytes) segment = this.#takeSegment();
     const header = readHeader(bytes, 0, bytes.length, this.#settings.identity);
     if (!header) throw new Error('a frame was damaged in memory');
-    writeHeader(bytes, 0, { ...header, generation: segment.generation }, crc32(bytes.subarray(HEADER_BYTES), this.#settings.identity));
     const padded = Buffer.alloc(alignUp(segment.offset + bytes.length, BLOCK_BYTES) - segment.offset);
     bytes.copy(padded);
+    writeHeader(padded, 0, { ...header, generation: segment.generation }, crc32(bytes.subarray(HEADER_BYTES), this.#settings.identity));
     segment.write(padded, segment.offset);
+    padded.copy(bytes, 0, 0, HEADER_BYTES); // not before: after a failure it is written to its old place again
     frame.segment = segment;
     frame.at = segment.offset;
     segment.offset = alignUp(segment.offset + bytes.length, ALIGN_BYTES);

@@ -161,6 +161,28 @@ describe('the log on a failing disk', () => {
     }
   });
 
+  it('loses nothing when it moves to another segment and the first write there fails', () => {
+    let fault = { after: Number.POSITIVE_INFINITY };
+    const hook = (point: WalPoint) => {
+      if (fault.after-- === 0) throw Object.assign(new Error(`injected at ${point}`), { code: 'EIO' });
+    };
+    const rig = new LogRig({ dir: tempDir(), segmentBytes: 16 << 10, hook });
+    const fails = (after: number, act: () => void) => {
+      fault = { after };
+      expect(act).toThrow(expect.objectContaining({ code: 'store_failed' }));
+    };
+    rig.append(1);
+    fails(0, () => rig.append(1)); // what is in the file is not to be believed
+    fails(0, () => rig.sync()); // nor what was written again
+    fault = { after: Number.POSITIVE_INFINITY };
+    rig.append(1);
+    fails(4, () => rig.sync()); // behind the four steps of making a segment
+    rig.drain();
+    const again = rig.reopened();
+    expect(numbersOf(again.replayed.records)).toEqual(range(1, again.pushed));
+    again.close();
+  });
+
   it('loses and doubles nothing whatever fails when', () => {
     const anyFault = fc.record({ after: fc.nat(12), times: fc.integer({ min: 1, max: 4 }), code: fc.constantFrom('EIO', 'ENOSPC') });
     const anyAct = fc.oneof(fc.constantFrom('sync' as const, 'reopen' as const), fc.integer({ min: 1, max: 300 }), anyFault);
