@@ -239,7 +239,7 @@ export class Wal {
   #flushAgain(): void {
     try {
       if (this.#repair === 'move') this.#moveUnsynced();
-      else for (const frame of this.#unsynced) frame.segment.write(frame.bytes, frame.at);
+      else for (const frame of this.#unsynced) this.#writeAgain(frame);
       this.#flush();
     } catch (error) {
       this.#repair = this.#moved ? 'rewrite' : 'move';
@@ -263,6 +263,15 @@ export class Wal {
     for (const frame of this.#unsynced) this.#move(frame);
   }
 
+  /**
+   * To its place, but out of a segment that was given up: some of its frames may lie in the younger one already, and what is left in the
+   * older one behind them would not count.
+   */
+  #writeAgain(frame: UnsyncedFrame): void {
+    if (frame.segment.retired) this.#move(frame);
+    else frame.segment.write(frame.bytes, frame.at);
+  }
+
   #move(frame: UnsyncedFrame): void {
     const { bytes } = frame;
     let segment = this.#active;
@@ -273,7 +282,7 @@ export class Wal {
     bytes.copy(padded);
     writeHeader(padded, 0, { ...header, generation: segment.generation }, crc32(bytes.subarray(HEADER_BYTES), this.#settings.identity));
     segment.write(padded, segment.offset);
-    padded.copy(bytes, 0, 0, HEADER_BYTES); // not before: after a failure it is written to its old place again
+    padded.copy(bytes, 0, 0, HEADER_BYTES); // not before: after a failure it must still fit its old place
     frame.segment = segment;
     frame.at = segment.offset;
     segment.offset = alignUp(segment.offset + bytes.length, ALIGN_BYTES);

@@ -17,7 +17,7 @@ const hook = (at: string) => {
 };
 
 const sealed = existsSync(sealedFile) ? (JSON.parse(readFileSync(sealedFile, 'utf8')) as { sequence: number; number: number }) : undefined;
-const { wal, replay } = openWal({ dir, segmentBytes: 16 << 10, maxSegments: 20, ...(point ? { hook } : {}) });
+const { wal, replay } = openWal({ dir, segmentBytes: 16 << 10, maxSegments: 500, ...(point ? { hook } : {}) });
 const shown: Shown[] = [];
 replay(collector(shown), (sealed?.sequence ?? 0) as Sequence);
 const last = shown.at(-1);
