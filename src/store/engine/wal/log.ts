@@ -239,7 +239,7 @@ export class Wal {
   #flushAgain(): void {
     try {
       if (this.#repair === 'move') this.#moveUnsynced();
-      else for (const frame of this.#unsynced) this.#writeAgain(frame);
+      else this.#writeAgain();
       this.#flush();
     } catch (error) {
       this.#repair = this.#moved ? 'rewrite' : 'move';
@@ -264,12 +264,16 @@ export class Wal {
   }
 
   /**
-   * To its place, but out of a segment that was given up: some of its frames may lie in the younger one already, and what is left in the
-   * older one behind them would not count.
+   * To their places, but from the first on that a move has left in a segment that was given up, all go on to younger ones: what lies in
+   * an older segment behind a younger one's records does not count, nor what was appended before those that are yet to be moved.
    */
-  #writeAgain(frame: UnsyncedFrame): void {
-    if (frame.segment.retired) this.#move(frame);
-    else frame.segment.write(frame.bytes, frame.at);
+  #writeAgain(): void {
+    let isMoving = false;
+    for (const frame of this.#unsynced) {
+      isMoving ||= frame.segment.retired;
+      if (isMoving) this.#move(frame);
+      else frame.segment.write(frame.bytes, frame.at);
+    }
   }
 
   #move(frame: UnsyncedFrame): void {

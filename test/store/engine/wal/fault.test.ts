@@ -161,6 +161,29 @@ describe('the log on a failing disk', () => {
     }
   });
 
+  it('loses nothing of what is appended between a move that failed and the next try', () => {
+    let fault = { after: Number.POSITIVE_INFINITY };
+    const hook = (point: WalPoint) => {
+      if (fault.after-- === 0) throw Object.assign(new Error(`injected at ${point}`), { code: 'EIO' });
+    };
+    const rig = new LogRig({ dir: tempDir(), segmentBytes: 16 << 10, hook });
+    const fails = (after: number, act: () => void) => {
+      fault = { after };
+      expect(act).toThrow(expect.objectContaining({ code: 'store_failed' }));
+    };
+    rig.append(890); // more than a segment holds
+    fails(0, () => rig.append(1));
+    fails(0, () => rig.sync());
+    fails(4, () => rig.sync()); // the first write of the move
+    fault = { after: Number.POSITIVE_INFINITY };
+    rig.append(7); // into the segment that the move has begun
+    rig.drain();
+    const again = rig.reopened();
+    expect(numbersOf(again.replayed.records)).toEqual(range(1, again.pushed));
+    expect(again.replayed.report.lost).toEqual([]);
+    again.close();
+  });
+
   // Behind the four steps of making a segment: at once, in the middle of the write, behind it; then the flush.
   it.each([4, 5, 6, 7])('loses nothing when it moves to another segment and step %i there fails', (step) => {
     let fault = { after: Number.POSITIVE_INFINITY };
