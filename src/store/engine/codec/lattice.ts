@@ -99,7 +99,7 @@ function place(values: Float64Array, count: number, lattice: Lattice, single: bo
   let last = 0;
   for (let i = 0; i < count; i++) {
     const value = values[i] as number;
-    const step = Math.round((value - lattice.offset) / lattice.scale);
+    const step = Math.round((value - lattice.offset) / lattice.scale) + 0; // never −0, which would come back as 0
     const point = pointOf(step, lattice, single);
     const off = point === value ? 0 : ulpsBetween(value, point, single);
     rest[i] = 0;

@@ -69,6 +69,12 @@ describe('a block of numbers', () => {
       expect(sizeOf(numbers, { scale: wrong, offset: wrong })).toBe(sizeOf(numbers));
   });
 
+  it('gives the smallest negative number back beside a lattice through −0', () => {
+    const numbers = Float64Array.from({ length: 400 }, (_, index) => (index === 55 ? -5e-324 : (index % 37) * 0.1234));
+    const columns: BlockColumns = { valueType: 'f64', numbers, status: new Uint32Array(numbers.length) };
+    expect(difference(columns, decodeBlock(encodeBlock(columns, { hint: { scale: 0.1234, offset: -0 } })))).toBeUndefined();
+  });
+
   it('finds a lattice that nobody configured', () => {
     const numbers = generate(3600, (random) => Math.round(13000 + 2.5 * random.normal()) * 0.0054253472 - 3.3);
     expect(sizeOf(numbers)).toBeLessThan(3600 * 0.75);
