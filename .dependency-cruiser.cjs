@@ -13,9 +13,10 @@ const FLOORS = {
   system: ['src/core/'],
   ingest: ['src/core/', ...PORTS, 'src/drivers/(driver|registry)\\.ts'],
   twin: ['src/core/', ...PORTS],
+  alerts: ['src/core/', ...PORTS],
   config: ['src/core/', 'src/drivers/(registry|schema)\\.ts', 'src/drivers/[a-z]+/(options|schema)\\.ts', 'src/drivers/bms/expand\\.ts'],
-  api: ['src/core/', ...PORTS, 'src/store/calendar\\.ts', 'src/(ingest|twin)/', 'src/drivers/schema\\.ts'],
-  app: ['src/(core|drivers|store|system|ingest|twin|config|api)/'],
+  api: ['src/core/', ...PORTS, 'src/store/calendar\\.ts', 'src/(ingest|twin|alerts)/', 'src/drivers/schema\\.ts'],
+  app: ['src/(core|drivers|store|system|ingest|twin|alerts|config|api)/'],
 };
 
 /** npm package → the folders that may use it. */

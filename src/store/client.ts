@@ -20,7 +20,7 @@ import {
   type ToWorker,
 } from './protocol.ts';
 import { QueryClient } from './query-client.ts';
-import type { AnswerStore, AuditStore, RecordStore } from './records.ts';
+import type { AlertStore, AnswerStore, AuditStore, RecordStore } from './records.ts';
 import type { RecoveryReport, RetentionPolicy, TelemetryReads, TelemetryStore } from './telemetry.ts';
 import { Waiters } from './waiters.ts';
 
@@ -49,7 +49,7 @@ export type StoreHealth = 'ok' | 'starting' | 'store_failed' | 'disk_full' | 'st
 
 export class StoreClient {
   readonly telemetry: TelemetryStore;
-  readonly records: RecordStore & AnswerStore & AuditStore;
+  readonly records: RecordStore & AnswerStore & AuditStore & AlertStore;
   /** Hears of records [from, to) that were written but not found again by the next worker. */
   onLost: ((from: Sequence, to: Sequence) => void) | undefined;
   /** Copies telemetry and records into an empty folder, as `Engine.backup` does. */

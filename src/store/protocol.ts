@@ -40,6 +40,11 @@ export const RECORD_CALLS = [
   'keepAnswer',
   'appendAudit',
   'audit',
+  'saveAlerts',
+  'pendingAlerts',
+  'alert',
+  'alerts',
+  'ruleStates',
 ] as const;
 
 /** Copies telemetry and records into an empty folder; the only call that others overtake. */

@@ -1,4 +1,4 @@
-/** The port to the small documents of the box: twins, sources, tokens, the audit log and answers kept for a repeat. Async, for a flush on an SD card must not stall polls. */
+/** The port to the small documents of the box: twins, sources, tokens, alerts, the audit log and answers kept for a repeat. Async, for a flush on an SD card must not stall polls. */
 import type { UnixMs } from '../core/time.ts';
 
 /** `sync`: when a twin was last synchronised, as the time of its change. */
@@ -135,4 +135,68 @@ export interface AuditStore {
   /** All of them in one commit. Rows that are too old or too many go. */
   appendAudit(entries: readonly AuditEntry[], nowMs: UnixMs): Promise<void>;
   audit(filter: AuditFilter): Promise<AuditPage>;
+}
+
+/** Alerts in the terms of the records: what they are found by, and the rest as plain JSON that belongs to `alerts`. */
+export interface StoredAlert {
+  readonly tenant: string;
+  /** Unique on the box. */
+  readonly id: string;
+  readonly status: string;
+  readonly severity: string;
+  readonly triggeredMs: UnixMs;
+  /** Null while it is open. */
+  readonly resolvedMs: UnixMs | null;
+  /** True while something is still to be done about it: those are given back at the start, and never removed. */
+  readonly pending: boolean;
+  readonly body: unknown;
+}
+
+/** How far a rule has come on one asset. */
+export interface StoredRuleState {
+  readonly tenant: string;
+  readonly ruleId: string;
+  readonly asset: string;
+  readonly body: unknown;
+}
+
+/** What is saved together: all of it or nothing. */
+export interface AlertChange {
+  readonly nowMs: UnixMs;
+  /** Created or replaced. */
+  readonly alerts: readonly StoredAlert[];
+  readonly states: readonly StoredRuleState[];
+  /** Rules whose states go, before `states` come. */
+  readonly forgotten: readonly { readonly tenant: string; readonly ruleId: string }[];
+  /** Where to go on with the changes of the store after a restart; absent: as before. */
+  readonly cursor?: string;
+}
+
+export interface AlertFilter {
+  readonly tenant: string;
+  readonly statuses?: readonly string[];
+  readonly severities?: readonly string[];
+  /** Of `triggeredMs`. */
+  readonly fromMs?: UnixMs;
+  /** Excluded. */
+  readonly toMs?: UnixMs;
+  readonly limit: number;
+  readonly skip: number;
+}
+
+export interface AlertPage {
+  /** Newest first by `triggeredMs`, then by id. */
+  readonly rows: readonly StoredAlert[];
+  readonly total: number;
+}
+
+export interface AlertStore {
+  /** One commit. Resolved alerts that are too old or too many go. */
+  saveAlerts(change: AlertChange): Promise<void>;
+  /** All with `pending`, of every tenant. */
+  pendingAlerts(): Promise<readonly StoredAlert[]>;
+  alert(tenant: string, id: string): Promise<StoredAlert | undefined>;
+  alerts(filter: AlertFilter): Promise<AlertPage>;
+  /** The cursor is null before the first save of one. */
+  ruleStates(): Promise<{ readonly cursor: string | null; readonly states: readonly StoredRuleState[] }>;
 }

@@ -1,7 +1,10 @@
-/** The records database: small documents, API tokens, kept answers and the audit log in one SQLite file. Synchronous; the worker and the command line stand in front. */
+/** The records database: small documents, API tokens, kept answers, alerts and the audit log in one SQLite file. Synchronous; the worker and the command line stand in front. */
 import { GatewayError } from '../../core/errors.ts';
 import type { UnixMs } from '../../core/time.ts';
 import type {
+  AlertChange,
+  AlertFilter,
+  AlertPage,
   AuditEntry,
   AuditFilter,
   AuditPage,
@@ -10,9 +13,12 @@ import type {
   DocumentWrite,
   KeptRequest,
   RequestKey,
+  StoredAlert,
   StoredDocument,
+  StoredRuleState,
   StoredToken,
 } from '../records.ts';
+import { ALERT_TABLES, AlertTable } from './alert-table.ts';
 import { AUDIT_TABLE, AuditTable } from './audit-table.ts';
 import { type Database, openDatabase, sqliteError } from './database.ts';
 import { KEPT_ANSWER_TABLE, KeptAnswers } from './kept-answers.ts';
@@ -30,6 +36,7 @@ const MIGRATIONS: Migrations = [
    ) STRICT, WITHOUT ROWID;`,
   `${KEPT_ANSWER_TABLE}
    ${AUDIT_TABLE}`,
+  ALERT_TABLES,
 ];
 
 interface DocumentRow {
@@ -57,12 +64,14 @@ export class RecordsDatabase {
   readonly #database: Database;
   readonly #answers: KeptAnswers;
   readonly #audit: AuditTable;
+  readonly #alerts: AlertTable;
 
   constructor(file: string) {
     this.#database = openDatabase(file);
     migrate(this.#database, MIGRATIONS, file);
     this.#answers = new KeptAnswers(this.#database);
     this.#audit = new AuditTable(this.#database);
+    this.#alerts = new AlertTable(this.#database);
   }
 
   documents(kind: DocumentKind): StoredDocument[] {
@@ -132,6 +141,26 @@ export class RecordsDatabase {
 
   audit(filter: AuditFilter): AuditPage {
     return this.#audit.page(filter);
+  }
+
+  saveAlerts(change: AlertChange): void {
+    this.#atomically(() => this.#alerts.save(change));
+  }
+
+  pendingAlerts(): StoredAlert[] {
+    return this.#alerts.pending();
+  }
+
+  alert(tenant: string, id: string): StoredAlert | undefined {
+    return this.#alerts.find(tenant, id);
+  }
+
+  alerts(filter: AlertFilter): AlertPage {
+    return this.#alerts.page(filter);
+  }
+
+  ruleStates(): { readonly cursor: string | null; readonly states: readonly StoredRuleState[] } {
+    return this.#alerts.states();
   }
 
   /** Copies it to a new file, while it is in use. Throws `store_failed` or `disk_full`. */
