@@ -14,9 +14,10 @@ const FLOORS = {
   ingest: ['src/core/', ...PORTS, 'src/drivers/(driver|registry)\\.ts'],
   twin: ['src/core/', ...PORTS],
   alerts: ['src/core/', ...PORTS],
+  dashboard: ['src/core/', ...PORTS],
   config: ['src/core/', 'src/drivers/(registry|schema)\\.ts', 'src/drivers/[a-z]+/(options|schema)\\.ts', 'src/drivers/bms/expand\\.ts'],
-  api: ['src/core/', ...PORTS, 'src/store/calendar\\.ts', 'src/(ingest|twin|alerts)/', 'src/drivers/schema\\.ts'],
-  app: ['src/(core|drivers|store|system|ingest|twin|alerts|config|api)/'],
+  api: ['src/core/', ...PORTS, 'src/store/calendar\\.ts', 'src/(ingest|twin|alerts|dashboard)/', 'src/drivers/schema\\.ts'],
+  app: ['src/(core|drivers|store|system|ingest|twin|alerts|dashboard|config|api)/'],
 };
 
 /** npm package → the folders that may use it. */

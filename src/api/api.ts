@@ -9,6 +9,7 @@ import { historyRoutes } from './desktop/history.ts';
 import { statusRoutes } from './desktop/status.ts';
 import { syncRoutes } from './desktop/sync.ts';
 import { twinRoutes } from './desktop/twins.ts';
+import { dashboardRoutes } from './edge/dashboards.ts';
 import { dataSourceRoutes } from './edge/data-sources.ts';
 import { telemetryIngestRoutes } from './edge/telemetry-ingest.ts';
 import { telemetryLatestRoutes } from './edge/telemetry-latest.ts';
@@ -51,6 +52,7 @@ export function createApi(services: ApiServices): Api {
     ...telemetryQueryRoutes(services),
     ...telemetryLatestRoutes(services),
     ...telemetryIngestRoutes(services),
+    ...dashboardRoutes(services),
     ...streamRoutes(live),
   ];
   const routes = [...described, ...openApiRoutes(described, services.version)];

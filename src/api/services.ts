@@ -6,6 +6,7 @@ import type { Log } from '../core/log.ts';
 import type { StoreProfile } from '../core/store-profile.ts';
 import type { Scalar, Sequence, SeriesDef, SeriesId } from '../core/tag.ts';
 import type { UnixMs } from '../core/time.ts';
+import type { DashboardRegistry } from '../dashboard/registry.ts';
 import type { TagOrigin } from '../drivers/schema.ts';
 import type { WriteOutcome } from '../ingest/commands.ts';
 import type { Consumer } from '../ingest/pipeline.ts';
@@ -92,6 +93,7 @@ export interface ApiServices {
     /** `TWIN_TYPES` and those that the configuration adds. */
     readonly types: readonly string[];
   };
+  readonly dashboards: Pick<DashboardRegistry, 'list' | 'get' | 'create' | 'replace' | 'remove' | 'duplicate'>;
   /** Present values, from memory. */
   readonly live: {
     /** Undefined when nothing was ever received. */

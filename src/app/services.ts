@@ -5,6 +5,7 @@ import type { Log } from '../core/log.ts';
 import { API_SOURCE } from '../core/tag.ts';
 import type { UnixMs } from '../core/time.ts';
 import { TWIN_TYPES } from '../core/twin-type.ts';
+import { DashboardRegistry } from '../dashboard/registry.ts';
 import { pollingIntervalMs } from '../drivers/registry.ts';
 import type { Pipeline } from '../ingest/pipeline.ts';
 import type { SourceSpec } from '../ingest/source.ts';
@@ -66,6 +67,7 @@ export function apiServices(parts: Parts): ApiServices {
       remove: (at, allow) => twins.remove(at, allow),
       types: [...TWIN_TYPES, ...parts.twinTypes],
     },
+    dashboards: new DashboardRegistry({ clock, records: store.records }),
     devices: new Devices(pipeline.tags, supervisor),
     live: {
       reading,

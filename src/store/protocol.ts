@@ -29,6 +29,7 @@ export const HISTORY_CALLS = ['raw', 'asOf', 'aggregate', 'gaps', 'count'] as co
 export const ENGINE_CALLS = ['latest', 'changes', 'stats', 'setRetention'] as const;
 export const RECORD_CALLS = [
   'documents',
+  'document',
   'putDocument',
   'putDocuments',
   'removeDocument',

@@ -2,7 +2,7 @@
 import type { UnixMs } from '../core/time.ts';
 
 /** `sync`: when a twin was last synchronised, as the time of its change. */
-export type DocumentKind = 'twin' | 'source' | 'sync';
+export type DocumentKind = 'twin' | 'source' | 'sync' | 'dashboard';
 
 export interface StoredDocument {
   readonly kind: DocumentKind;
@@ -111,6 +111,7 @@ export interface AuditPage {
 export interface RecordStore {
   /** All of a kind, of every tenant, by (tenant, id). */
   documents(kind: DocumentKind): Promise<readonly StoredDocument[]>;
+  document(key: DocumentKey): Promise<StoredDocument | undefined>;
   /** Creates or replaces; `expectedRevision` (0 = must not exist) makes it reject `conflict` when another was there first. */
   putDocument(key: DocumentKey, body: unknown, atMs: UnixMs, expectedRevision?: number): Promise<StoredDocument>;
   /** Many at once, in one commit. */

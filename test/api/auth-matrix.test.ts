@@ -82,6 +82,17 @@ const GUARDED: Readonly<Record<string, Guarded>> = {
   'GET /v1/stream': { scope: 'read:telemetry', path: '/v1/stream', foreign: 'own' },
   'POST /v1/telemetry': { scope: 'write:telemetry', path: '/v1/telemetry', json: POINT, foreign: 'own' },
   'POST /v1/telemetry/ingest': { scope: 'write:telemetry', path: '/v1/telemetry/ingest', json: POINT, foreign: 'own' },
+  'GET /v1/dashboards': { scope: 'read:assets', path: '/v1/dashboards', foreign: 'own' },
+  'POST /v1/dashboards': { scope: 'write:assets', path: '/v1/dashboards', json: { name: 'New' }, foreign: 'own', status: 201 },
+  'GET /v1/dashboards/:id': { scope: 'read:assets', path: '/v1/dashboards/pump-101', foreign: 'not found' },
+  'PUT /v1/dashboards/:id': { scope: 'write:assets', path: '/v1/dashboards/pump-101', json: { name: 'New' }, foreign: 'not found' },
+  'DELETE /v1/dashboards/:id': { scope: 'write:assets', path: '/v1/dashboards/pump-101', foreign: 'not found', status: 204 },
+  'POST /v1/dashboards/:id/duplicate': {
+    scope: 'write:assets',
+    path: '/v1/dashboards/pump-101/duplicate',
+    foreign: 'not found',
+    status: 201,
+  },
 };
 
 const PUBLIC = ['/healthz', '/readyz', '/openapi.json', '/api/docs/openapi.json', '/docs', '/docs/page.css', '/docs/page.js'];
@@ -98,6 +109,7 @@ function client(): ApiClient {
     actuators: [{ id: 'power', name: 'Power', type: 'binary' }],
   });
   services.addSource({ id: MARK });
+  services.addDashboard('pump-101', MARK);
   services.addSample({ asset: 'pump-101', tag: 'temperature', timeMs: at('2026-01-06T10:29:00Z'), value: MARK });
   services.auditRows.push({
     kind: 'write',

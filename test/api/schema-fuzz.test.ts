@@ -22,6 +22,7 @@ function plant(): ApiClient {
     actuators: [{ id: 'power', name: 'Power', type: 'binary', binding: { asset: 'pump-101', tag: 'power', source: 'ds-press' } }],
     metadata: { maker: 'x', deep: { a: [1, null] } },
   });
+  services.addDashboard('pump-101', 'Pump');
   services.addSource({ id: 'ds-press', state: 'back_off', reason: 'no answer', lastError: 'timeout' });
   services.owners.set('pump-101/power', { source: 'ds-press', writable: true });
   for (const minute of [0, 5, 10]) {

@@ -48,6 +48,25 @@ describe('the TwinEdge API, as printed', () => {
     expectPrinted(latest.body, { data: [{ timestamp: '2026-01-06T10:00:00Z', value: 65.5, quality: 'good' }] });
   });
 
+  it('makes, lists, shows, replaces, duplicates and deletes dashboards', async () => {
+    const client = new ApiClient();
+    const printed = { name: 'Pump Monitoring', description: 'Real-time pump health dashboard', layout: { columns: 24, widgets: [] } };
+    const created = await client.post('/v1/dashboards', printed);
+    expect(created.status).toBe(201);
+    expectPrinted(created.body, { data: printed });
+    const path = `/v1/dashboards/${created.body.data.id}`;
+    expectPrinted((await client.get('/v1/dashboards')).body, { data: [{ name: printed.name }], meta: { page: 1, per_page: 20, total: 1 } });
+    expectPrinted((await client.get(path)).body, { data: printed });
+    const replaced = await client.send(path, { method: 'PUT', json: { ...printed, name: 'Pumps' } });
+    expect(replaced.status).toBe(200);
+    expectPrinted(replaced.body, { data: { ...printed, name: 'Pumps' } });
+    const copy = await client.post(`${path}/duplicate`, undefined);
+    expect(copy.status).toBe(201);
+    expectPrinted(copy.body, { data: { ...printed, name: 'Pumps (copy)' } });
+    expect((await client.send(path, { method: 'DELETE' })).status).toBe(204);
+    expect((await client.get(path)).status).toBe(404);
+  });
+
   it('answers a wrong body with the printed form of an error', async () => {
     const { status, body } = await new ApiClient().post('/v1/telemetry', { data: [{ ...POINT, value: undefined }] });
     expect(status).toBe(400);

@@ -18,6 +18,7 @@ import {
 } from '../../src/core/tag.ts';
 import { parseTime, type UnixMs } from '../../src/core/time.ts';
 import { TWIN_TYPES } from '../../src/core/twin-type.ts';
+import { DashboardRegistry } from '../../src/dashboard/registry.ts';
 import type { WriteOutcome } from '../../src/ingest/commands.ts';
 import type { Consumer } from '../../src/ingest/pipeline.ts';
 import type { LedgerCounts, SourceView } from '../../src/ingest/source-state.ts';
@@ -26,6 +27,7 @@ import type { AggregateQuery, Columns, SeriesQuery, TelemetryReads } from '../..
 import { requireOwn } from '../../src/twin/edit.ts';
 import { type Devices, TwinSync } from '../../src/twin/sync.ts';
 import type { Binding, LiveReading, Sensor, Twin } from '../../src/twin/twin.ts';
+import { MemoryRecords } from './memory-records.ts';
 
 /** A time by its text. */
 export function at(text: string): UnixMs {
@@ -182,6 +184,12 @@ export class FakeServices implements ApiServices {
     });
   }
 
+  /** Kept before the next request is answered. */
+  addDashboard(id: string, name: string): void {
+    const body = { name, layout: { columns: 24, widgets: [{ id: 'w1', type: 'text' }] } };
+    void this.documents.putDocument({ kind: 'dashboard', tenant: DEFAULT_TENANT, id }, body, this.nowMs);
+  }
+
   addSample(spec: SampleSpec): void {
     const { tenant = DEFAULT_TENANT, source = API_SOURCE, asset, tag, valueType = typeOf(spec.value) } = spec;
     const series = this.#seriesOf({ tenant, source, asset, tag, valueType, generation: 0 });
@@ -266,6 +274,10 @@ export class FakeServices implements ApiServices {
   #failSave(): void {
     if (this.saveError) throw new GatewayError(this.saveError, 'ENOSPC: /var/lib/secret-path');
   }
+
+  /** What the real parts among these services keep. */
+  readonly documents = new MemoryRecords();
+  readonly dashboards = new DashboardRegistry({ clock: this.clock, records: this.documents });
 
   readonly devices: ApiServices['devices'] = {
     owner: (_tenant, { asset, tag, source }) => {

@@ -14,6 +14,10 @@ export class MemoryRecords implements RecordStore {
     return [...this.#documents.values()].filter((document) => document.kind === kind).map((document) => structuredClone(document));
   }
 
+  async document({ kind, tenant, id }: DocumentKey): Promise<StoredDocument | undefined> {
+    return structuredClone(this.#documents.get(`${kind} ${tenant} ${id}`));
+  }
+
   async putDocument(key: DocumentKey, body: unknown, atMs: DocumentWrite['atMs']): Promise<StoredDocument> {
     await this.gate;
     if (this.failing) throw new GatewayError('disk_full', 'no space left');

@@ -79,9 +79,16 @@ export class RecordsDatabase {
     return rows.map(toDocument);
   }
 
+  document(key: DocumentKey): StoredDocument | undefined {
+    const row = this.#database
+      .prepare('SELECT * FROM document WHERE kind = ? AND tenant = ? AND id = ?')
+      .get(key.kind, key.tenant, key.id) as DocumentRow | undefined;
+    return row && toDocument(row);
+  }
+
   putDocument(key: DocumentKey, body: unknown, atMs: UnixMs, expectedRevision?: number): StoredDocument {
     return this.#atomically(() => {
-      const known = this.#document(key);
+      const known = this.document(key);
       if (expectedRevision !== undefined && (known?.revision ?? 0) !== expectedRevision) {
         throw new GatewayError('conflict', `${key.kind} ${key.id} has revision ${known?.revision ?? 0}, not ${expectedRevision}`);
       }
@@ -179,13 +186,6 @@ export class RecordsDatabase {
   /** With the write lock from the start: what was read must still hold when the write follows, and a lock can't be raised later. */
   #atomically<Result>(act: () => Result): Result {
     return this.#database.transaction(act).immediate();
-  }
-
-  #document(key: DocumentKey): StoredDocument | undefined {
-    const row = this.#database
-      .prepare('SELECT * FROM document WHERE kind = ? AND tenant = ? AND id = ?')
-      .get(key.kind, key.tenant, key.id) as DocumentRow | undefined;
-    return row && toDocument(row);
   }
 }
 

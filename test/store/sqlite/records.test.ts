@@ -40,6 +40,8 @@ describe('RecordsDatabase', () => {
     expect(stored).toEqual({ kind: 'twin', tenant: 'default', id: 'press-1', revision: 1, createdMs: -10, updatedMs: -10, body });
     reopen();
     expect(records.documents('twin')).toEqual([stored]);
+    expect(records.document(twin('press-1'))).toEqual(stored);
+    expect(records.document(twin('press-1', 'other'))).toBeUndefined();
   });
 
   it('counts revisions and keeps the time of creation', () => {
