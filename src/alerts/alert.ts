@@ -1,10 +1,12 @@
 /** An alert: one episode of one rule on one asset, from when it fired until it was resolved; and how the records keep it. */
 import type { UnixMs } from '../core/time.ts';
 import type { StoredAlert } from '../store/records.ts';
-import type { AlertEvent, AlertNotice } from './notice.ts';
 
 export const SEVERITIES = ['critical', 'warning', 'info'] as const;
 export type Severity = (typeof SEVERITIES)[number];
+
+/** What the channels of notification are told of. */
+export type AlertEvent = 'triggered' | 'resolved';
 
 export const ALERT_STATUSES = ['active', 'acknowledged', 'resolved'] as const;
 export type AlertStatus = (typeof ALERT_STATUSES)[number];
@@ -61,13 +63,6 @@ export interface Alert {
   readonly channels: readonly string[];
   /** What the channels have not been told yet. */
   readonly untold: readonly AlertEvent[];
-}
-
-/** As the channels are told of it. */
-export function noticeOf(alert: Alert, event: AlertEvent): AlertNotice {
-  const { id, tenant, ruleId, ruleName, severity, message, dataSourceId, assetId, tagName, value, threshold } = alert;
-  const timeMs = event === 'resolved' && alert.resolvedMs !== null ? alert.resolvedMs : alert.triggeredMs;
-  return { alertId: id, tenant, ruleId, ruleName, severity, event, message, dataSourceId, assetId, tagName, value, threshold, timeMs };
 }
 
 /** As the records keep it. */

@@ -1,8 +1,6 @@
 /** What the channels of notification are told, and who tells it further: the seam between alerts and their delivery. */
 import type { UnixMs } from '../core/time.ts';
-import type { AlertValue, Severity, Threshold } from './alert.ts';
-
-export type AlertEvent = 'triggered' | 'resolved';
+import type { Alert, AlertEvent, AlertValue, Severity, Threshold } from './alert.ts';
 
 export interface AlertNotice {
   readonly alertId: string;
@@ -22,6 +20,13 @@ export interface AlertNotice {
   readonly threshold: Threshold | null;
   /** When it fired, or when it was resolved. */
   readonly timeMs: UnixMs;
+}
+
+/** As the channels are told of it. */
+export function noticeOf(alert: Alert, event: AlertEvent): AlertNotice {
+  const { id, tenant, ruleId, ruleName, severity, message, dataSourceId, assetId, tagName, value, threshold } = alert;
+  const timeMs = event === 'resolved' && alert.resolvedMs !== null ? alert.resolvedMs : alert.triggeredMs;
+  return { alertId: id, tenant, ruleId, ruleName, severity, event, message, dataSourceId, assetId, tagName, value, threshold, timeMs };
 }
 
 export interface Notifier {

@@ -1,7 +1,7 @@
 /** An alert is kept as it was, and told in the words of its channels. */
 import { describe, expect, it } from 'vitest';
-import { type Alert, fromStoredAlert, noticeOf, storedAlert } from '../../src/alerts/alert.ts';
-import type { AlertNotice, Notifier } from '../../src/alerts/notice.ts';
+import { type Alert, fromStoredAlert, storedAlert } from '../../src/alerts/alert.ts';
+import { type AlertNotice, type Notifier, noticeOf } from '../../src/alerts/notice.ts';
 import { alertOf, at } from './sample-alert.ts';
 
 describe('an alert', () => {
