@@ -127,7 +127,7 @@ async function furnish(config: LoadedConfig, log: Log, undo: (() => Promise<void
   undo.push(() => store.stop());
   const clock = new WallClock({ machine: systemClock, builtMs: buildMs(), newestMs: recovered.newestMs });
   const packSources = new Set(config.sources.filter((source) => source.profile !== undefined).map((source) => source.id));
-  const live = new LiveValues();
+  const live = new LiveValues((series) => tags.entry(series)?.seenMs ?? Number.NEGATIVE_INFINITY);
   const twins = new TwinRegistry({
     clock,
     log: log.child({ part: 'twin' }),

@@ -17,10 +17,8 @@ import type { WallClock } from '../system/wall-clock.ts';
 import type { LiveValues } from '../twin/live.ts';
 import type { TwinRegistry } from '../twin/registry.ts';
 import type { TwinSync } from '../twin/sync.ts';
-import type { Binding } from '../twin/twin.ts';
 import type { Apply } from './apply.ts';
 import { Devices } from './devices.ts';
-import { freshReading } from './fresh-reading.ts';
 import { type MetricParts, metricFamilies } from './metrics.ts';
 import { provenanceOf } from './provenance.ts';
 
@@ -49,7 +47,6 @@ export function apiServices(parts: Parts): ApiServices {
   const periods = periodsByTag(parts.sources);
   const doors = new Map<string, Emit>();
   const metrics = new Metrics(async () => metricFamilies(await metricParts(parts)));
-  const reading = (tenant: string, binding: Binding) => freshReading(parts, tenant, binding);
   return {
     clock,
     clockTrusted: () => clock.trusted,
@@ -70,7 +67,7 @@ export function apiServices(parts: Parts): ApiServices {
     dashboards: new DashboardRegistry({ clock, records: store.records }),
     devices: new Devices(pipeline.tags, supervisor),
     live: {
-      reading,
+      reading: (tenant, binding) => live.reading(tenant, binding),
       provenance: (tenant, binding, one) => provenanceOf(parts, tenant, binding, one),
       tagNames: (tenant, asset) => [...live.tagNames(tenant, asset)].sort(),
       periodMs: (tenant, { asset, tag }) => periods.get(`${tenant}\0${asset}\0${tag}`),

@@ -6,7 +6,6 @@ import type { ReadOutcome, Supervisor } from '../ingest/supervisor.ts';
 import type { LiveValues } from '../twin/live.ts';
 import type { DeviceAnswer, DeviceFailure, Devices, DeviceTag } from '../twin/sync.ts';
 import type { Binding } from '../twin/twin.ts';
-import { freshReading } from './fresh-reading.ts';
 
 export interface DeviceParts {
   readonly pipeline: Pipeline;
@@ -19,7 +18,7 @@ export function devicesOf({ pipeline, supervisor, live }: DeviceParts): Devices 
     tagsOf: (tenant, binding) => boundTags({ pipeline, supervisor }, tenant, binding),
     read: async (tags, signal) => (await supervisor.readNow(tags, signal)).map(answerOf),
     committed: (signal) => pipeline.durable(pipeline.ring.head, signal),
-    reading: (tenant, binding) => freshReading({ live, pipeline }, tenant, binding),
+    reading: (tenant, binding) => live.reading(tenant, binding),
   };
 }
 

@@ -12,10 +12,16 @@ export const MAX_TIME_MS = (Date.UTC(10_000, 0, 1) - 1) as UnixMs;
 /** How far ahead of the box a sample's time may lie before it is no longer believed. The one constant for "too far ahead". */
 export const MAX_AHEAD_MS = 300_000;
 
-/** `2026-01-06T10:00:00Z`, with three digits of milliseconds only where there are some. */
+let printedMs = Number.NaN;
+let printed = '';
+
+/** `2026-01-06T10:00:00Z`, with three digits of milliseconds only where there are some. Throws RangeError where there is no such time. */
 export function toIso(timeMs: UnixMs | number): string {
+  if (timeMs === printedMs) return printed; // the values of one poll have one time
   const text = new Date(timeMs).toISOString();
-  return text.endsWith('.000Z') ? `${text.slice(0, -5)}Z` : text;
+  printed = text.endsWith('.000Z') ? `${text.slice(0, -5)}Z` : text;
+  printedMs = timeMs;
+  return printed;
 }
 
 const RFC3339 = /^(\d{4})-(\d{2})-(\d{2})(?:[Tt ](\d{2}):(\d{2})(?::(\d{2})(?:[.,](\d{1,9}))?)?\s*([Zz]|[+\- ]\d{2}:?\d{2})?)?$/;

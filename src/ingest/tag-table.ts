@@ -43,7 +43,8 @@ export class TagTable {
   /** By key: the generations, oldest first. */
   readonly #byKey = new Map<string, Entry[]>();
   readonly #bySource = new Map<string, Entry[]>();
-  readonly #byAsset = new Map<string, Entry[]>();
+  /** By (tenant, asset), then by tag. */
+  readonly #byAsset = new Map<string, Map<string, Entry[]>>();
   readonly #onNew: (series: SeriesId, def: SeriesDef) => void;
   #count = 0;
   #nextId = 1;
@@ -108,7 +109,7 @@ export class TagTable {
   }): SeriesId[] {
     const { tenant, sources, assets, tags } = filter;
     const candidates = assets
-      ? assets.flatMap((asset) => this.#byAsset.get(`${tenant}\0${asset}`) ?? [])
+      ? assets.flatMap((asset) => this.#ofAsset(tenant, asset, tags))
       : sources
         ? sources.flatMap((source) => this.ofSource(source))
         : this.#entries;
@@ -120,6 +121,12 @@ export class TagTable {
       found.add(entry.id);
     }
     return [...found].sort((a, b) => a - b);
+  }
+
+  #ofAsset(tenant: string, asset: string, tags: readonly string[] | undefined): readonly Entry[] {
+    const byTag = this.#byAsset.get(`${tenant}\0${asset}`);
+    if (!byTag) return [];
+    return tags ? tags.flatMap((tag) => byTag.get(tag) ?? []) : [...byTag.values()].flat();
   }
 
   /** Every series that a source ever fed, of whatever tenant. */
@@ -165,7 +172,10 @@ export class TagTable {
     this.#count++;
     append(this.#byKey, keyOf(def), entry);
     append(this.#bySource, def.source, entry);
-    append(this.#byAsset, `${def.tenant}\0${def.asset}`, entry);
+    const asset = `${def.tenant}\0${def.asset}`;
+    const byTag = this.#byAsset.get(asset) ?? new Map<string, Entry[]>();
+    this.#byAsset.set(asset, byTag);
+    append(byTag, def.tag, entry);
     if (entry.typed) this.#onNew(id, def);
     return entry;
   }

@@ -21,6 +21,12 @@ export class LiveValues {
   #arrivals = 0;
   /** Text and 64-bit integers. */
   readonly #wide: (string | bigint | undefined)[] = [];
+  readonly #seenMs: (series: SeriesId) => number;
+
+  /** `seenMs`: time of a series' newest reading, those within its deadband, which do not come here, among them: they show that the tag is alive. */
+  constructor(seenMs: (series: SeriesId) => number = () => Number.NEGATIVE_INFINITY) {
+    this.#seenMs = seenMs;
+  }
 
   /** A series exists; must come before its first sample. */
   define(series: SeriesId, def: SeriesDef): void {
@@ -52,8 +58,10 @@ export class LiveValues {
     const candidates = this.#assets.get(`${tenant}\0${binding.asset}`)?.get(binding.tag) ?? [];
     let newest: SeriesId | undefined;
     let usable: SeriesId | undefined;
+    let seenMs = Number.NEGATIVE_INFINITY;
     for (const series of candidates) {
       if (binding.source !== undefined && this.#definitions[series]?.source !== binding.source) continue;
+      seenMs = Math.max(seenMs, this.#seenMs(series));
       if (this.#newestMs[series] === Number.NEGATIVE_INFINITY) continue;
       if (newest === undefined || isLater(this.#newestMs, this.#newestArrival, series, newest)) newest = series;
       if (usable === undefined || isLater(this.#usableMs, this.#usableArrival, series, usable)) usable = series;
@@ -67,7 +75,7 @@ export class LiveValues {
       valueMs: known ? (valueMs as UnixMs) : null,
       quality: qualityOf(status),
       status,
-      newestMs: this.#at(this.#newestMs, newest) as UnixMs,
+      newestMs: Math.max(this.#at(this.#newestMs, newest), seenMs) as UnixMs,
       source: this.#definitions[newest]?.source ?? '',
     };
   }

@@ -75,7 +75,7 @@ export interface LiveReading {
   readonly valueMs: UnixMs | null;
   readonly quality: Quality;
   readonly status: number;
-  /** Time of the newest sample, usable or not. */
+  /** Time of the newest reading, usable or not, stored or within the deadband. */
   readonly newestMs: UnixMs;
   /** The source that gave it. */
   readonly source: string;

@@ -31,6 +31,18 @@ describe('the live value of one series', () => {
     expect(values.reading('default', { asset: 'other', tag: 'flow' })).toBeUndefined();
   });
 
+  it('is as fresh as the newest reading that was seen, even where the deadband kept it back', () => {
+    let seenMs = 90;
+    const values = new LiveValues(() => seenMs);
+    values.define(1 as SeriesId, definition());
+    expect(values.reading('default', FLOW)).toBeUndefined();
+    values.number(1 as SeriesId, 100 as UnixMs, 1, GOOD);
+    expect(values.reading('default', FLOW)).toMatchObject({ valueMs: 100, newestMs: 100 });
+    seenMs = 300;
+    expect(values.reading('default', FLOW)).toMatchObject({ value: 1, valueMs: 100, newestMs: 300 });
+    expect(values.reading('default', { ...FLOW, source: 'another' })).toBeUndefined();
+  });
+
   it('is the newest by time; a late sample never replaces it', () => {
     const { number, reading } = live(definition());
     number(1, 100, 1);
