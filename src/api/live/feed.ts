@@ -1,4 +1,4 @@
-/** What apply tells, gathered in columns for a tick and then written once for all clients that want the same. */
+/** What apply tells, gathered in columns for some milliseconds and then written once for all clients that want the same. */
 import { qualityOf, type StatusCode } from '../../core/status.ts';
 import type { SeriesDef, SeriesId } from '../../core/tag.ts';
 import { toIso, type UnixMs } from '../../core/time.ts';
@@ -8,7 +8,7 @@ import { Channel, filterKey, type LiveFilter, withRoom } from './channel.ts';
 import { liveEvent } from './event.ts';
 import type { Subscriber } from './subscriber.ts';
 
-/** A tick of 20,000 readings a second is half of this; a burst that fills it is written at once. */
+/** 100 ms of 20,000 readings a second are half of this; a burst that fills it is written at once. */
 const MAX_ROWS = 4_096;
 /** An event beyond this is closed, and another one opened: what a slow client loses at once is little. */
 const EVENT_CHARACTERS = 32_768;
@@ -17,6 +17,7 @@ const FIRST_CAPACITY = 1024;
 export class Feed implements Consumer {
   readonly #channels = new Map<string, Channel>();
   readonly #definition: (series: SeriesId) => SeriesDef;
+  readonly #onFirst: () => void;
   /** By series: 0 not asked yet, 1 wanted by a client, 2 by none; as long as the channels stay the same. */
   #wanted = new Uint8Array(FIRST_CAPACITY);
   #rows = 0;
@@ -29,8 +30,10 @@ export class Feed implements Consumer {
   /** By series: how a reading of it begins in JSON. */
   readonly #heads = new Map<SeriesId, string>();
 
-  constructor(definition: (series: SeriesId) => SeriesDef) {
+  /** `onFirst` is called at the first reading that has to be written: `flush` is due soon. */
+  constructor(definition: (series: SeriesId) => SeriesDef, onFirst: () => void) {
     this.#definition = definition;
+    this.#onFirst = onFirst;
   }
 
   /** From now on the subscriber gets what the filter lets through. */
@@ -99,7 +102,8 @@ export class Feed implements Consumer {
     this.#series[this.#rows] = series;
     this.#timeMs[this.#rows] = timeMs;
     this.#status[this.#rows] = status;
-    if (++this.#rows === MAX_ROWS) this.flush();
+    if (++this.#rows === 1) this.#onFirst();
+    if (this.#rows === MAX_ROWS) this.flush();
   }
 
   /** `written` has the rows that another channel wanted too. */

@@ -1,4 +1,4 @@
-/** The live stream's house: who listens, the tick that serves them, the tokens they came with, and their end. */
+/** The live stream's house: who listens, when they are written to, the tokens they came with, and their end. */
 
 import { messageOf } from '../../core/errors.ts';
 import { type Log, ThrottledLog } from '../../core/log.ts';
@@ -14,8 +14,12 @@ import { type LiveEvent, liveEvent } from './event.ts';
 import { Feed } from './feed.ts';
 import { Subscriber } from './subscriber.ts';
 
-/** Readings of a tick go in one event. */
-const TICK_MS = 100;
+/** A reading waits so long for the others of its poll. */
+const GATHER_MS = 1;
+/** Between two events of telemetry: a millisecond for each stream, so that one panel moves at once and a hundred leave the box its time. */
+const MIN_SPACING_MS = 5;
+const MAX_SPACING_MS = 100;
+const HOUSEKEEPING_MS = 100;
 const SOURCES_MS = 500;
 /** A revoked token's streams end after this at the latest, while the store answers. */
 const TOKENS_MS = 5_000;
@@ -43,6 +47,8 @@ export class LiveHub {
   readonly #subscribers = new Set<Subscriber>();
   /** By tenant, by source: the state that was told last. */
   readonly #told = new Map<string, Map<string, string>>();
+  #isFlushDue = false;
+  #flushedMs = Number.NEGATIVE_INFINITY;
   #ticking = false;
   #closed = false;
   #checking = false;
@@ -52,7 +58,12 @@ export class LiveHub {
     this.#limits = { ...LIMITS, ...limits };
     this.#log = services.log;
     this.#throttled = new ThrottledLog(services.log, services.clock);
-    this.#feed = new Feed((series) => services.series.definition(series));
+    this.#feed = new Feed(
+      (series) => services.series.definition(series),
+      () => {
+        if (!this.#isFlushDue) void this.#flushSoon();
+      },
+    );
   }
 
   /** How many streams are open, and the bytes that wait for their clients. */
@@ -101,6 +112,16 @@ export class LiveHub {
     if (this.#subscribers.size >= streams) throw new ApiError('overloaded', `All ${streams} streams are taken.`, { retryAfterS: 5 });
   }
 
+  async #flushSoon(): Promise<void> {
+    const { clock } = this.#services;
+    this.#isFlushDue = true;
+    const spacingMs = Math.min(Math.max(this.#subscribers.size, MIN_SPACING_MS), MAX_SPACING_MS);
+    await clock.sleep(Math.max(this.#flushedMs + spacingMs - clock.monotonicMs(), GATHER_MS));
+    this.#flushedMs = clock.monotonicMs();
+    this.#isFlushDue = false;
+    this.#orEnd(() => this.#feed.flush());
+  }
+
   /** As long as somebody listens. */
   async #tick(): Promise<void> {
     const { clock } = this.#services;
@@ -108,10 +129,9 @@ export class LiveHub {
     let sourcesMs = clock.monotonicMs();
     let tokensMs = sourcesMs;
     while (this.#subscribers.size > 0) {
-      await clock.sleep(TICK_MS);
+      await clock.sleep(HOUSEKEEPING_MS);
       const nowMs = clock.monotonicMs();
-      try {
-        this.#feed.flush();
+      this.#orEnd(() => {
         if (nowMs - sourcesMs >= SOURCES_MS) {
           sourcesMs = nowMs;
           this.#followSources();
@@ -121,13 +141,19 @@ export class LiveHub {
           void this.#checkTokens();
         }
         for (const subscriber of this.#subscribers) subscriber.beat();
-      } catch (error) {
-        this.#log.error({ err: error }, 'the live stream failed in a way that nobody foresaw');
-        for (const subscriber of this.#subscribers) subscriber.end();
-      }
+      });
     }
     this.#told.clear();
     this.#ticking = false;
+  }
+
+  #orEnd(work: () => void): void {
+    try {
+      work();
+    } catch (error) {
+      this.#log.error({ err: error }, 'the live stream failed in a way that nobody foresaw');
+      for (const subscriber of this.#subscribers) subscriber.end();
+    }
   }
 
   /** The state of each source, before what changes from now on. */

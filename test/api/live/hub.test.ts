@@ -87,7 +87,7 @@ afterEach(async () => {
 });
 
 describe('telemetry', () => {
-  it('comes once a tick, all readings of it in one event, as rows', async () => {
+  it('comes at once, all readings of a poll in one event, as rows', async () => {
     rig = new Rig();
     const client = rig.open().read();
     rig.say('pump', 'level', 1.5, { source: 'plc' });
@@ -95,7 +95,6 @@ describe('telemetry', () => {
     rig.say('pump', 'mode', 'auto "x"\n');
     rig.say('pump', 'total', 2n ** 60n);
     rig.say('pump', 'broken', Number.NaN, { status: BAD });
-    await rig.clock.advance(99);
     expect(client.events).toEqual([]);
     await rig.clock.advance(1);
     expect(client.retryMs).toBe(3_000);
@@ -110,6 +109,26 @@ describe('telemetry', () => {
     ]);
     await rig.clock.advance(1_000);
     expect(client.events).toHaveLength(1);
+  });
+
+  it('comes the seldomer the more streams are open', async () => {
+    rig = new Rig();
+    const first = rig.open().read();
+    const eventsOf = async (ms: number) => {
+      await rig.clock.advance(200);
+      first.events.length = 0;
+      for (let at = 0; at < ms; at++) {
+        rig.say('pump', 'level', at);
+        await rig.clock.advance(1);
+      }
+      expect(first.rows.map(({ value }) => value)).toEqual(Array.from({ length: first.rows.length }, (_, index) => first.rows[0].value + index));
+      return first.events.length;
+    };
+    expect(await eventsOf(100)).toBe(20); // every 5 ms
+    for (let at = 1; at < 50; at++) rig.open(rig.token()).read();
+    expect(await eventsOf(500)).toBe(10); // every 50 ms
+    for (let at = 50; at < 120; at++) rig.open(rig.token()).read();
+    expect(await eventsOf(1_000)).toBe(10); // never less often than every 100 ms
   });
 
   it('goes to those who want it, and never to another tenant', async () => {
