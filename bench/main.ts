@@ -4,8 +4,11 @@ import { type Benchmark, isMet, printMachine, printResult } from './result.ts';
 const BENCHMARKS: Readonly<Record<string, () => Promise<{ readonly benchmark: Benchmark }>>> = {
   B7: () => import('./stored-bytes.ts'),
   B8: () => import('./store-cost.ts'),
+  B9: () => import('./change-to-stream.ts'),
+  B10: () => import('./http-latest.ts'),
   B17: () => import('./history-queries.ts'),
   B19: () => import('./device-writes.ts'),
+  streams: () => import('./stream-clients.ts'),
   'store-e2e': () => import('./store-throughput.ts'),
   guard: () => import('./cost-guard.ts'),
 };

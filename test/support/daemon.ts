@@ -8,7 +8,8 @@ import { freePort } from './free-port.ts';
 import { TestProcess } from './process.ts';
 import { eventually } from './wait.ts';
 
-const MAIN = join(import.meta.dirname, '..', '..', 'dist', 'main.js');
+/** Of the project's folder, in which tests and benchmarks run. */
+const MAIN = join(process.cwd(), 'dist', 'main.js');
 const READY_TIMEOUT_MS = 30_000;
 const REQUEST_TIMEOUT_MS = 30_000;
 
@@ -101,6 +102,11 @@ export class TestDaemon {
   async residentBytes(): Promise<number> {
     const status = await readFile(`/proc/${this.#process.pid}/status`, 'utf8');
     return Number(/^VmRSS:\s*(\d+) kB$/m.exec(status)?.[1]) * 1_024;
+  }
+
+  /** CPU time of the process so far, user and system, in µs, to 10 ms. */
+  cpuUs(): Promise<number> {
+    return this.#process.cpuUs();
   }
 
   async restart(): Promise<void> {
