@@ -119,7 +119,6 @@ export class ColumnarEngine implements Engine {
     const definition = (series: SeriesId) => this.#definitions.get(series);
     const blobs = new Blobs(definition, report);
     const days = new DayFiles(dir, catalogue.days(), blobs, report);
-    days.sweep();
     const unknown = this.#latest.restore(catalogue.latest.rows(), definition);
     const { wal, setAside, replay } = openWal({ ...log, dir, identity: catalogue.progress().identity });
     for (const path of setAside) report(path, new Error('it cannot be a segment of the log and was set aside'));
@@ -276,7 +275,7 @@ export class ColumnarEngine implements Engine {
     const { dir, report } = this.#options;
     for (const segment of new Set(lost.map((range) => range.segment))) {
       if (!existsSync(join(dir, segment))) continue;
-      report(segment, new Error(`it is damaged; what it is now is kept as ${keepDamaged(join(dir, segment), true)}`));
+      report(segment, new Error(`it is damaged; what it is now is kept as ${keepDamaged(join(dir, segment), 'copy')}`));
     }
     for (const range of lost) report(`the log in ${range.segment}: samples are lost`, range);
   }

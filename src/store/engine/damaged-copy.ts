@@ -1,5 +1,5 @@
 /** Keeps damaged files for whoever wants to look into them, beside the place where they were: few of them, and not too large. */
-import { copyFileSync, linkSync, readdirSync, rmSync, statSync } from 'node:fs';
+import { copyFileSync, linkSync, lstatSync, readdirSync, renameSync, rmSync } from 'node:fs';
 import { basename, dirname, join } from 'node:path';
 
 /** In one folder. The youngest always stays. */
@@ -12,26 +12,27 @@ export function isDamagedCopy(fileName: string): boolean {
   return NAME.test(fileName);
 }
 
-/**
- * Gives a file the second name `<path>.damaged-<n>`, with a content of its own if it goes on being written to (`isAlive`); older copies go
- * when there are too many. Returns the name. Throws what the file system throws.
- */
-export function keepDamaged(path: string, isAlive = false): string {
+/** How a file is kept: under a second name, with a content of its own where it goes on being written to, or under the new name alone. */
+export type Keeping = 'link' | 'copy' | 'move';
+
+/** Keeps a file as `<path>.damaged-<n>`; older copies go when there are too many. Returns the name. Throws what the file system throws. */
+export function keepDamaged(path: string, keeping: Keeping = 'link'): string {
   const folder = dirname(path);
   const copies = readdirSync(folder)
     .filter(isDamagedCopy)
     .sort((a, b) => numberIn(a) - numberIn(b));
   const copy = `${path}.damaged-${numberIn(copies.at(-1) ?? '') + 1}`;
-  if (isAlive) copyFileSync(path, copy);
-  else linkOrCopy(path, copy);
+  KEEP[keeping](path, copy);
   let count = 1;
-  let bytes = statSync(copy).size;
+  let bytes = lstatSync(copy).size;
   for (const older of copies.reverse()) {
-    bytes += statSync(join(folder, older)).size;
+    bytes += lstatSync(join(folder, older)).size;
     if (++count > MAX_COPIES || bytes > MAX_BYTES) rmSync(join(folder, older), { recursive: true, force: true });
   }
   return basename(copy);
 }
+
+const KEEP: Readonly<Record<Keeping, (path: string, copy: string) => void>> = { link: linkOrCopy, copy: copyFileSync, move: renameSync };
 
 /** Goes up with each copy in a folder. */
 function numberIn(fileName: string): number {

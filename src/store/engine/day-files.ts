@@ -8,7 +8,7 @@ import type { Blobs } from './blobs.ts';
 import type { Day } from './catalogue-reads.ts';
 import { CorruptBlockError } from './codec/corrupt-block-error.ts';
 import { isDamagedCopy } from './damaged-copy.ts';
-import { DayFile, dayFileName } from './day-file.ts';
+import { DayFile, dayFileName, dayOfFileName } from './day-file.ts';
 import { DecodedBlocks } from './decoded-blocks.ts';
 import { dayOf } from './grid.ts';
 import type { Run } from './run.ts';
@@ -105,31 +105,36 @@ export class DayFiles {
     for (const day of days) this.#days.set(day.day, day);
   }
 
-  /** Removes the file of a generation that a newer one has replaced. */
-  discard(day: Day): void {
-    rmSync(this.fileOf(day), { force: true });
+  /** Removes a file, unless it is that of a day: a name may have come again. */
+  discard(path: string): void {
+    if (!this.#paths().has(path)) rmSync(path, { force: true });
   }
 
-  /** Closes and removes a day. */
-  drop(day: number): void {
+  /** Closes a day and counts it no more. Returns the path of its file, which stays. */
+  drop(day: number): string | undefined {
     const known = this.#days.get(day);
     this.#forget(day);
     this.#bytes -= known?.bytes ?? 0;
     this.#days.delete(day);
-    if (known) rmSync(this.fileOf(known), { force: true });
+    return known && this.fileOf(known);
   }
 
-  /** Removes what a crash between rename and switch has left. */
-  sweep(): void {
-    const known = new Set([...this.#days.values()].map((day) => `${day.day}-${day.generation}.db`));
+  /** Removes what was never finished. Returns the paths of finished files that are of no day: a crash before the switch, or a removal, left them. */
+  sweep(): readonly string[] {
+    const known = this.#paths();
     const folder = join(this.#dataDir, 'day');
-    const strays = readdirSync(folder).filter((file) => !known.has(file) && !isDamagedCopy(file));
-    for (const file of strays) rmSync(join(folder, file), { force: true });
+    const strays = readdirSync(folder).filter((file) => !known.has(join(folder, file)) && !isDamagedCopy(file));
+    for (const file of strays) if (!dayOfFileName(file)) rmSync(join(folder, file), { recursive: true, force: true });
+    return strays.filter((file) => dayOfFileName(file)).map((file) => join(folder, file));
   }
 
   close(): void {
     for (const file of this.#open.values()) file.close();
     this.#open.clear();
+  }
+
+  #paths(): ReadonlySet<string> {
+    return new Set([...this.#days.values()].map((day) => this.fileOf(day)));
   }
 
   #read<Result>(day: number, act: (file: DayFile) => Result): Result | undefined {

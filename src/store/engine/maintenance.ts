@@ -3,7 +3,6 @@ import { GatewayError, isGatewayError } from '../../core/errors.ts';
 import type { Sequence, SeriesDef, SeriesId } from '../../core/tag.ts';
 import type { RetentionPolicy } from '../telemetry.ts';
 import type { Progress } from './catalogue.ts';
-import type { Day } from './catalogue-reads.ts';
 import { CompactJob, type OwnLayout } from './compact-job.ts';
 import { dayOf, dayOfWindow, WINDOW_MS, WINDOWS_PER_DAY } from './grid.ts';
 import type { MaintenanceParts } from './maintenance-parts.ts';
@@ -11,6 +10,7 @@ import { type OpenWindow, OpenWindows } from './open-windows.ts';
 import { Removals } from './removals.ts';
 import { Retention } from './retention.ts';
 import { SealJob } from './seal-job.ts';
+import { Settlement } from './settlement.ts';
 import { type EngineSizes, statsOf } from './sizes.ts';
 import { type Ballast, leastFreeBytes } from './space.ts';
 import { MAX_OPEN_BYTES, MAX_UNSEALED_BYTES } from './unsealed-limit.ts';
@@ -63,10 +63,7 @@ export class Maintenance {
   #lookMs = 0;
   #isFull = false;
   #freeBytes = 0;
-  /** Not all that is committed has come into `store.db` itself: a reader was in the way. */
-  #isUnsettled = false;
-  /** Replaced day files that go when it has. */
-  readonly #replaced: Day[] = [];
+  readonly #settlement: Settlement;
   /** Days of which something cannot be read: what is left of them is not to replace them. */
   readonly #leftAlone = new Set<number>();
 
@@ -74,7 +71,10 @@ export class Maintenance {
     this.#house = house;
     const { catalogue, blobs, parts, days, rollupDays, open, clock, ballast } = house;
     this.layout = { catalogue, blobs, parts, days, rollupDays, frozen: this.#frozen, open };
+    this.#settlement = new Settlement(house);
+    for (const path of days.sweep()) this.#settlement.discard(path, 'a stray day file');
     this.#removals = new Removals(house, new Retention(this.layout, clock), {
+      settlement: this.#settlement,
       progress: () => this.#progress,
       setGone: (gone) => {
         this.#progress = { ...this.#progress, gone };
@@ -151,7 +151,10 @@ export class Maintenance {
     if (leastBytes === 0) return;
     if (nowMs >= this.#lookMs) {
       this.#lookMs = nowMs + LOOK_MS;
-      while (this.#house.freeBytes() < leastBytes && !this.#isPaused && this.#removals.makeRoom(policy.reserveBytes));
+      if (this.#house.freeBytes() < leastBytes && !this.#isPaused) {
+        if (this.#settlement.isAwaited) this.#settle();
+        while (this.#house.freeBytes() < leastBytes && this.#removals.makeRoom(policy.reserveBytes));
+      }
       const freeBytes = this.#house.freeBytes();
       this.#isFull = freeBytes < leastBytes;
       this.#freeBytes = freeBytes;
@@ -186,9 +189,10 @@ export class Maintenance {
   }
 
   #work(policy: RetentionPolicy, newestMs: number, isOver: () => boolean): boolean {
+    if (this.#settlement.isAwaited) this.#settle();
     if (this.#removals.makeRoom(policy.reserveBytes)) return true;
     if (this.#seal) return this.#sealOn(this.#seal, isOver);
-    if (this.#isUnsettled) this.#settle();
+    if (this.#settlement.isDue) this.#settle();
     if (this.#startSeal(newestMs)) return true;
     if (this.#compact) return this.#compactOn(this.#compact, isOver);
     const sweep = this.#sweeps[0];
@@ -255,19 +259,8 @@ export class Maintenance {
     return true;
   }
 
-  /** Gives back what is no longer needed: not before `store.db` itself has taken it over, so that it can lose its own log and nothing else. */
   #settle(): void {
-    const { catalogue, wal, days, hook } = this.#house;
-    this.#isUnsettled = !catalogue.checkpoint();
-    if (this.#isUnsettled) return;
-    hook?.('release', 'segments');
-    wal.release(this.#progress.kept);
-    hook?.('released', 'segments');
-    for (const day of this.#replaced.splice(0)) {
-      hook?.('discard', 'a replaced day file');
-      days.discard(day);
-      hook?.('discarded', 'a replaced day file');
-    }
+    this.#settlement.settle(this.#progress.kept);
   }
 
   // ── days ───────────────────────────────────────────────────────────────────────────────────────────────────────────
@@ -325,7 +318,7 @@ export class Maintenance {
     days.put(day);
     const rollups = catalogue.rollupDay(job.day);
     if (rollups) rollupDays.put(rollups);
-    if (before) this.#replaced.push(before);
+    if (before) this.#settlement.discard(days.fileOf(before), 'a replaced day file');
     this.#sweepDay(job.day);
     this.#settle();
     return true;

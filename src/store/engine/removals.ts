@@ -4,9 +4,12 @@ import type { Progress } from './catalogue.ts';
 import { DAY_MS, dayOfWindow } from './grid.ts';
 import type { MaintenanceParts } from './maintenance-parts.ts';
 import type { Removal, Retention } from './retention.ts';
+import type { Settlement } from './settlement.ts';
 import { sizesOf } from './sizes.ts';
 
 export interface RemovalHooks {
+  /** Takes the files that are to go. */
+  readonly settlement: Settlement;
   readonly progress: () => Progress;
   readonly setGone: (gone: Progress['gone']) => void;
   /** A day's samples are gone. */
@@ -31,10 +34,13 @@ export class Removals {
     return removal !== undefined;
   }
 
-  /** Removes the oldest day, of those before `before`, when the file system has less room than is needed; true when it did. */
+  /**
+   * Removes the oldest day, of those before `before`, when the file system has less room than is needed, that of files that wait to go
+   * included; true when it did.
+   */
   makeRoom(neededBytes = 0, before = Number.POSITIVE_INFINITY): boolean {
     const freeBytes = this.#house.freeBytes();
-    if (freeBytes >= neededBytes) return false;
+    if (freeBytes >= neededBytes || this.#hooks.settlement.isAwaited) return false;
     const removal = this.#retention.tooTight(freeBytes, neededBytes, sizesOf(this.#house));
     if (!removal || removal.day >= before) return false;
     this.#remove(removal);
@@ -43,6 +49,7 @@ export class Removals {
 
   #remove(removal: Removal): void {
     const { catalogue, rollupDays } = this.#house;
+    const { settlement, progress } = this.#hooks;
     if (removal.kind === 'samples') this.#removeSamples(removal.day);
     else {
       let more = false;
@@ -51,7 +58,7 @@ export class Removals {
       });
       if (!more) rollupDays.drop(removal.day);
     }
-    catalogue.checkpoint(); // so that SQLite's log starts over in place, and the next removal needs no room
+    settlement.settle(progress().kept); // SQLite's log starts over in place with it, and the next removal needs no room
   }
 
   /** What it writes are the rows of the catalogue. */
@@ -73,9 +80,8 @@ export class Removals {
     this.#hooks.setGone(new Map([...gone].filter(([, end]) => end > logStart)).set(day, sequence));
     for (const window of open.numbers()) if (dayOfWindow(window) === day) open.take(window);
     parts.dropDay(day);
-    this.#house.hook?.('discard', 'an expired day file');
-    days.drop(day);
-    this.#house.hook?.('discarded', 'an expired day file');
+    const file = days.drop(day);
+    if (file !== undefined) this.#hooks.settlement.discard(file, 'an expired day file');
     const rollups = catalogue.rollupDay(day);
     if (rollups) rollupDays.put(rollups);
     this.#hooks.dropped(day);

@@ -4,6 +4,7 @@ import { join } from 'node:path';
 import type { SeriesId } from '../../../src/core/tag.ts';
 import { toIso, type UnixMs } from '../../../src/core/time.ts';
 import { ColumnarEngine } from '../../../src/store/engine/columnar.ts';
+import type { EngineHook } from '../../../src/store/engine/steps.ts';
 import type { AggregateQuery, RetentionPolicy } from '../../../src/store/telemetry.ts';
 import { ManualClock } from '../../support/manual-clock.ts';
 import { Feed } from '../contract/feed.ts';
@@ -22,6 +23,8 @@ export class DaysRig {
   readonly reports: string[] = [];
   /** What the file system has left. */
   free: () => number = () => 2 ** 40;
+  /** Called at each step of the engine's work. */
+  hook: EngineHook = () => {};
   engine: ColumnarEngine;
   feed!: Feed;
   series: SeriesId[] = [];
@@ -108,6 +111,7 @@ export class DaysRig {
       report: (what) => this.reports.push(what),
       log: { segmentBytes: 256 << 10 },
       freeBytes: () => this.free(),
+      hook: (step, what) => this.hook(step, what),
     });
   }
 }

@@ -206,7 +206,7 @@ describe('copies of damaged files', () => {
     const file = join(dir, 'wal-00000001.log');
     for (let index = 1; index <= 12; index++) {
       writeFileSync(file, `content ${index}`);
-      expect(keepDamaged(file, true)).toBe(`wal-00000001.log.damaged-${index}`);
+      expect(keepDamaged(file, 'copy')).toBe(`wal-00000001.log.damaged-${index}`);
     }
     const copies = readdirSync(dir).filter((name) => name.includes('damaged'));
     expect(copies.length).toBe(8);

@@ -1,6 +1,8 @@
 /** Opens a log: reads what is there, puts the folder in order, and gives the log and a replay of what it holds. */
-import { closeSync, openSync, readSync, renameSync, rmSync } from 'node:fs';
+import { closeSync, openSync, readSync, rmSync } from 'node:fs';
+import { dirname, join } from 'node:path';
 import type { Sequence } from '../../../core/tag.ts';
+import { keepDamaged } from '../damaged-copy.ts';
 import { BLOCK_BYTES } from './frame.ts';
 import { Wal } from './log.ts';
 import type { UnsyncedFrame } from './open-frame.ts';
@@ -30,7 +32,7 @@ export interface WalOptions {
 
 export interface OpenedWal {
   readonly wal: Wal;
-  /** Paths of what had a segment's name but could be none, as renamed: `….bad`. */
+  /** Paths of what had a segment's name but could be none, as renamed: `….damaged-<n>`, of which only some are kept. */
   readonly setAside: readonly string[];
   /**
    * Shows the records from `from` on: below it, all are safe elsewhere. The frame that holds `from` is shown whole. To be called before
@@ -73,11 +75,7 @@ export function openWal(options: WalOptions): OpenedWal {
 function tidy(log: FoundLog, segmentBytes: number): readonly string[] {
   for (const path of log.unfinished) rmSync(path, { force: true });
   const odd = log.files.filter((file) => file.generation === 0 && file.sizeBytes !== segmentBytes).map((file) => file.path);
-  return [...log.strange, ...odd].map((path) => {
-    const aside = `${path}.bad`;
-    renameSync(path, aside);
-    return aside;
-  });
+  return [...log.strange, ...odd].map((path) => join(dirname(path), keepDamaged(path, 'move')));
 }
 
 /** The frames from the last one on that vouches for all before it, in the order of writing. */

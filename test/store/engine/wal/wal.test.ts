@@ -1,5 +1,5 @@
 /** The log without accidents: what is appended is replayed, over many segments, openings and releases. */
-import { mkdirSync, readdirSync, readFileSync, statSync, writeFileSync } from 'node:fs';
+import { mkdirSync, readdirSync, readFileSync, statSync, symlinkSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { crc32 } from 'node:zlib';
 import fc from 'fast-check';
@@ -239,20 +239,34 @@ describe('the log', () => {
     writeFileSync(join(dir, 'wal-1.log'), 'other');
     const rig = new LogRig({ dir, segmentBytes: SEGMENT_BYTES });
     expect(rig.setAside.map((path) => path.slice(dir.length + 1))).toEqual([
-      'wal-00000007.log.bad',
-      'wal-00000008.log.bad',
-      'wal-00000009.log.bad',
+      'wal-00000007.log.damaged-1',
+      'wal-00000008.log.damaged-2',
+      'wal-00000009.log.damaged-3',
     ]);
     rig.append(10);
     rig.close();
     expect(readdirSync(dir).sort()).toEqual([
       'telemetry.db',
-      'wal-00000007.log.bad',
-      'wal-00000008.log.bad',
-      'wal-00000009.log.bad',
+      'wal-00000007.log.damaged-1',
+      'wal-00000008.log.damaged-2',
+      'wal-00000009.log.damaged-3',
       'wal-00000010.log',
       'wal-1.log',
     ]);
+  });
+
+  it('keeps few of what it sets aside, whatever it is', () => {
+    const dir = tempDir();
+    for (let turn = 1; turn <= 12; turn++) {
+      if (turn % 3 === 0) mkdirSync(join(dir, 'wal-00000009.log'));
+      else if (turn % 3 === 1) symlinkSync('nowhere', join(dir, 'wal-00000009.log'));
+      else writeFileSync(join(dir, 'wal-00000009.log'), `letter ${turn}`);
+      const rig = new LogRig({ dir, segmentBytes: SEGMENT_BYTES });
+      expect(rig.setAside).toEqual([join(dir, `wal-00000009.log.damaged-${turn}`)]);
+      rig.close();
+    }
+    expect(readdirSync(dir).filter((name) => name.includes('damaged')).length).toBe(8);
+    expect(readFileSync(join(dir, 'wal-00000009.log.damaged-11'), 'utf8')).toBe('letter 11');
   });
 
   it('goes on with segments of another size when the setting is changed', () => {
