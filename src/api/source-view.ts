@@ -3,8 +3,8 @@ import { toIso } from '../core/time.ts';
 import type { LedgerCounts, SourceView } from '../ingest/source-state.ts';
 
 /** Degraded still delivers. */
-export function isConnected(source: SourceView): boolean {
-  return source.state === 'connected' || source.state === 'degraded';
+export function isConnected({ state }: { readonly state: string }): boolean {
+  return state === 'connected' || state === 'degraded';
 }
 
 export function renderSource(source: SourceView) {

@@ -1,14 +1,15 @@
 /** GET /api/twins/{id}/status. */
 import { z } from 'zod';
 import { toIso } from '../../core/time.ts';
+import { healthOf, REASON_CODES } from '../../twin/health.ts';
 import { tagOf } from '../../twin/twin.ts';
 import type { Operation } from '../operation.ts';
 import { type Answer, type Call, documented, ok, type Route, route } from '../route.ts';
 import { timeSchema } from '../schema.ts';
 import type { ApiServices } from '../services.ts';
+import { isConnected } from '../source-view.ts';
 import { desiredState } from './command.ts';
 import { findTwin } from './find.ts';
-import { healthOf, REASON_CODES } from './health.ts';
 
 const statusSchema = z.object({
   id: z.string(),
@@ -76,7 +77,7 @@ export function statusRoutes(services: ApiServices): Route[] {
 
 function status(services: ApiServices, call: Call): Answer {
   const twin = findTwin(call, services.twins);
-  const sources = new Map(services.sources.list(call.tenant).map((source) => [source.id, source]));
+  const down = new Map(services.sources.list(call.tenant).flatMap((source) => (isConnected(source) ? [] : [[source.id, source]])));
   const judged = healthOf(twin, {
     nowMs: services.clock.now(),
     reading: (binding) => services.live.reading(call.tenant, binding),
@@ -86,7 +87,7 @@ function status(services: ApiServices, call: Call): Answer {
       const reported = services.live.reading(call.tenant, tagOf(twin, actuator))?.value ?? null;
       return desiredState(services, twin, actuator, reported)?.failure ?? null;
     },
-    source: (id) => sources.get(id),
+    downSource: (id) => down.get(id),
   });
   const lastSyncMs = services.lastSyncMs(call.tenant, twin.id);
   return ok({

@@ -1,9 +1,8 @@
 /** How a twin fares, judged from its sensors, its actuators and the sources behind them. */
 
-import { ERRORS, type ErrorCode } from '../../core/errors.ts';
-import type { UnixMs } from '../../core/time.ts';
-import type { SourceState, SourceView } from '../../ingest/source-state.ts';
-import { type Actuator, type Binding, type LiveReading, type Sensor, type Twin, tagOf } from '../../twin/twin.ts';
+import { ERRORS, type ErrorCode } from '../core/errors.ts';
+import type { UnixMs } from '../core/time.ts';
+import { type Actuator, type Binding, type LiveReading, type Sensor, type Twin, tagOf } from './twin.ts';
 
 export type Health = 'good' | 'warning' | 'critical' | 'unknown';
 
@@ -29,6 +28,14 @@ export interface TwinHealth {
   readonly reasons: readonly Reason[];
 }
 
+/** A source without a link. */
+export interface DownSource {
+  readonly name: string;
+  /** What it does instead of delivering: `back_off`, `faulted`. */
+  readonly state: string;
+  readonly reason: string | null;
+}
+
 /** What is known of the twin's tags and sources now. */
 export interface Surroundings {
   readonly nowMs: UnixMs;
@@ -39,14 +46,14 @@ export interface Surroundings {
   owner(binding: Binding): string | undefined;
   /** Why the actuator does not show what was last asked of it; null when it does, or may still come to. */
   writeFailure(actuator: Actuator): ErrorCode | null;
-  /** Undefined for what is no source of its own, as readings over REST. */
-  source(id: string): SourceView | undefined;
+  /** The source while it has no link; undefined for what is no source of its own, as readings over REST. */
+  downSource(id: string): DownSource | undefined;
 }
 
 const STALE_PERIODS = 3;
 const MIN_STALE_MS = 30_000;
-const UP: readonly SourceState[] = ['connected', 'degraded'];
 
+/** A source that is down is the only reason of its sensors: their values say nothing more. */
 export function healthOf(twin: Twin, now: Surroundings): TwinHealth {
   const sensorReasons = twin.sensors.map((sensor) => judgeSensor(sensor, now));
   const actuatorReasons = twin.actuators.flatMap((actuator) => judgeActuator(twin, actuator, now));
@@ -115,12 +122,11 @@ function judgeActuator(twin: Twin, actuator: Actuator, now: Surroundings): reado
 }
 
 /** The source behind a binding when it is down: the one it names, else the one that gave the value. */
-function downSource(binding: Binding, reading: LiveReading | undefined, now: Surroundings): SourceView | undefined {
+function downSource(binding: Binding, reading: LiveReading | undefined, now: Surroundings): DownSource | undefined {
   const id = binding.source ?? reading?.source;
-  const source = id === undefined ? undefined : now.source(id);
-  return source && !UP.includes(source.state) ? source : undefined;
+  return id === undefined ? undefined : now.downSource(id);
 }
 
-function sayState(source: SourceView): string {
+function sayState(source: DownSource): string {
   return `${source.name} is ${source.state}${source.reason === null ? '' : ` (${source.reason})`}`;
 }
