@@ -5,6 +5,7 @@ import type { Log } from '../core/log.ts';
 import type { Scalar } from '../core/tag.ts';
 import type { UnixMs } from '../core/time.ts';
 import type { RecordStore } from '../store/records.ts';
+import { requireLive } from './edit.ts';
 import { type Binding, type LiveReading, type Twin, tagOf } from './twin.ts';
 
 /** Within this a second sync that is not forced has nothing to do; a tag that speaks by itself has spoken lately enough. */
@@ -108,9 +109,10 @@ export class TwinSync {
   /**
    * Reads every bound tag of the twin and resolves when the readings are on disk. A twin that is being synchronised is
    * not read twice: the caller gets the result of the run under way, or `timed_out` when its own time is over first.
-   * Rejects `store_failed`, `store_stalled`, `disk_full` or `stopped` when the readings cannot be kept.
+   * Rejects `twin_archived`, and `store_failed`, `store_stalled`, `disk_full` or `stopped` when the readings cannot be kept.
    */
   async run(twin: Twin, { force, timeoutMs }: SyncOptions): Promise<SyncResult> {
+    requireLive(twin);
     const { clock } = this.#options;
     const key = keyOf(twin);
     const lastMs = this.lastMs(twin);

@@ -71,7 +71,7 @@ const SYNC_TWIN: Operation = {
       },
     },
   ],
-  errors: ['twin_not_found', 'sync_failed', 'sync_timed_out', 'store_failed', 'store_stalled', 'storage_full'],
+  errors: ['twin_not_found', 'twin_archived', 'sync_failed', 'sync_timed_out', 'store_failed', 'store_stalled', 'storage_full'],
 };
 
 export function syncRoutes(services: ApiServices): Route[] {

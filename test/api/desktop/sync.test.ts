@@ -91,6 +91,22 @@ describe('the answer', () => {
     });
   });
 
+  it('is refused for an archived twin, which is read-only, and reads nothing', async () => {
+    const client = plant();
+    let reads = 0;
+    client.services.syncDevices.read = async (tags) => {
+      reads++;
+      return tags.map(() => ({ ok: true }));
+    };
+    await client.send('/api/twins/pump-101', { method: 'PATCH', json: { status: 'archived' } });
+    for (const body of [{}, { force: true }]) {
+      expect(await client.post(PATH, body)).toMatchObject({ status: 409, body: { error: { code: 'TWIN_ARCHIVED' } } });
+    }
+    expect(reads).toBe(0);
+    await client.send('/api/twins/pump-101', { method: 'PATCH', json: { status: 'active' } });
+    expect((await client.post(PATH, {})).status).toBe(200);
+  });
+
   it('names what could not be read', async () => {
     const client = plant();
     client.services.syncDevices.read = async (tags) =>
