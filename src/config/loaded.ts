@@ -95,6 +95,11 @@ export interface BindingSpec {
   readonly tag: string;
 }
 
+export interface ActuatorBindingSpec extends BindingSpec {
+  readonly min?: number;
+  readonly max?: number;
+}
+
 export interface SensorSpec {
   readonly id: string;
   readonly name: string;
@@ -112,5 +117,5 @@ export interface ActuatorSpec {
   readonly name: string;
   readonly description?: string;
   readonly type: 'binary' | 'continuous';
-  readonly binding?: BindingSpec;
+  readonly binding?: ActuatorBindingSpec;
 }

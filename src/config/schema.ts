@@ -173,7 +173,18 @@ const actuatorSchema = z.strictObject({
   name: nameSchema.optional().describe('the id when absent'),
   type: z.enum(['binary', 'continuous']).describe('binary takes true and false, continuous a number'),
   description: descriptionSchema.optional(),
-  binding: z.strictObject(bindingFields).optional().describe('the tag that is written'),
+  binding: z
+    .strictObject({
+      ...bindingFields,
+      min: z.number().optional().describe('smallest value that may be asked for'),
+      max: z.number().optional().describe('largest value that may be asked for'),
+    })
+    .superRefine(({ min, max }, context) => {
+      if (min === undefined || max === undefined || min <= max) return;
+      context.addIssue({ code: 'custom', path: ['min'], message: `must not be greater than max (${max})` });
+    })
+    .optional()
+    .describe("the tag that is written; the tag's own limits hold beside these"),
 });
 
 const twinSchema = z.strictObject({

@@ -2,7 +2,17 @@
 import { dirname, resolve } from 'node:path';
 import { DEFAULT_TENANT } from '../core/tag.ts';
 import { sourceIdOf } from './cross-checks.ts';
-import type { ActuatorSpec, BindingSpec, LoadedConfig, SensorSpec, SourceSpec, TagSpec, TenantSpec, TwinSpec } from './loaded.ts';
+import type {
+  ActuatorBindingSpec,
+  ActuatorSpec,
+  BindingSpec,
+  LoadedConfig,
+  SensorSpec,
+  SourceSpec,
+  TagSpec,
+  TenantSpec,
+  TwinSpec,
+} from './loaded.ts';
 import type { ConfigDocument, SourceDocument, TwinDocument } from './schema.ts';
 import type { TlsFiles } from './tls-pair.ts';
 
@@ -82,7 +92,12 @@ function toSensor(sensor: TwinDocument['sensors'][number], twinId: string): Sens
 }
 
 function toActuator(actuator: TwinDocument['actuators'][number], twinId: string): ActuatorSpec {
-  return { ...labels(actuator), type: actuator.type, ...(actuator.binding && { binding: toBinding(actuator.binding, twinId) }) };
+  return { ...labels(actuator), type: actuator.type, ...(actuator.binding && { binding: toActuatorBinding(actuator.binding, twinId) }) };
+}
+
+function toActuatorBinding(binding: NonNullable<TwinDocument['actuators'][number]['binding']>, twinId: string): ActuatorBindingSpec {
+  const { min, max } = binding;
+  return { ...toBinding(binding, twinId), ...(min !== undefined && { min }), ...(max !== undefined && { max }) };
 }
 
 function toBinding(binding: NonNullable<TwinDocument['sensors'][number]['binding']>, twinId: string): BindingSpec {

@@ -336,6 +336,11 @@ describe('the parts of a file must fit together', () => {
       ],
     },
     {
+      name: 'limits of an actuator the wrong way round',
+      yaml: 'twins:\n- id: a\n  actuators:\n  - { id: s, type: continuous, binding: { tag_name: s, min: 2, max: 1 } }\n',
+      faults: ['config.yaml:4:61 twins.0.actuators.0.binding.min – must not be greater than max (1)'],
+    },
+    {
       name: 'unknown tenants, and one that is there twice',
       yaml: `tenants:\n- { id: north, name: N }\n- { id: north, name: M }\nsources:\n- { name: A, tenant: nroth, ${SOURCE} }\ntwins: [{ id: a, tenant: x }]\n`,
       faults: [

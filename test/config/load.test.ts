@@ -63,7 +63,7 @@ twins:
   - { id: s }
   - { id: t, name: T, unit: K, description: d, min_value: 0, max_value: 9, binding: { tag_name: u } }
   - { id: v, binding: { asset_id: k, tag_name: v } }
-  actuators: [{ id: p, type: binary }, { id: q, type: continuous, binding: { data_source_id: api, tag_name: q } }]
+  actuators: [{ id: p, type: binary }, { id: q, type: continuous, binding: { data_source_id: api, tag_name: q, min: -1, max: 2.5 } }]
 `);
   expect(config).toEqual({
     dataDir: folder.path('data'),
@@ -107,7 +107,7 @@ twins:
         ],
         actuators: [
           { id: 'p', name: 'p', type: 'binary' },
-          { id: 'q', name: 'q', type: 'continuous', binding: { source: 'api', asset: 'k', tag: 'q' } },
+          { id: 'q', name: 'q', type: 'continuous', binding: { source: 'api', asset: 'k', tag: 'q', min: -1, max: 2.5 } },
         ],
       },
     ],
