@@ -8,10 +8,15 @@ import type { Clock } from '../core/clock.ts';
 import { asGatewayError, GatewayError, messageOf } from '../core/errors.ts';
 import type { Log } from '../core/log.ts';
 import { ticks } from '../core/ticker.ts';
+import type { UnixMs } from '../core/time.ts';
 
 const DAY_MS = 86_400_000;
 const LOOK_EVERY_MS = 60_000; // a renewed certificate is served within a minute
 const EXPIRY_WARNING_MS = 30 * DAY_MS;
+/** Before a certificate of our own ends: nobody is to meet one that has ended, and who pinned it had the warnings. */
+const RENEW_BEFORE_MS = DAY_MS;
+/** A disk that is full now may have room in an hour; each try costs a second of CPU. */
+const RENEW_AGAIN_MS = 3_600_000;
 
 export interface TlsOptions {
   readonly clock: Clock;
@@ -24,13 +29,20 @@ export async function openTls(config: LoadedConfig, options: TlsOptions): Promis
   if (isLoopback(config.listen.host) || config.allowPlaintext) return undefined;
   const files = { certFile: ownCertificate(config.dataDir), keyFile: join(config.dataDir, 'tls', 'key.pem') };
   const known = readTlsPair(files);
-  if (isTlsFault(known) || known.toMs <= options.clock.now()) await make(files, options, isTlsFault(known) ? known.message : 'it expired');
-  return Certificate.open(files, options);
+  if (isTlsFault(known)) await make(files, options, known.message);
+  else if (mustRenew(known, options.clock.now())) await make(files, options, ENDING);
+  return Certificate.open(files, options, { isOwn: true });
 }
 
 /** The file of the certificate that the box makes for itself. */
 export function ownCertificate(dataDir: string): string {
   return join(dataDir, 'tls', 'certificate.pem');
+}
+
+const ENDING = 'the one before ends';
+
+function mustRenew({ toMs }: TlsPair, nowMs: UnixMs): boolean {
+  return toMs - RENEW_BEFORE_MS <= nowMs;
 }
 
 async function make(files: TlsFiles, { clock, log }: TlsOptions, reason: string): Promise<void> {
@@ -46,24 +58,28 @@ async function make(files: TlsFiles, { clock, log }: TlsOptions, reason: string)
 export class Certificate {
   readonly #files: TlsFiles;
   readonly #options: TlsOptions;
+  /** Made by this box, and so made anew by it before it ends. */
+  readonly #isOwn: boolean;
   #pair: TlsPair;
   /** What the files looked like when they were read last. */
   #seen: string;
   #warnedMs = Number.NEGATIVE_INFINITY;
+  #renewedMs = Number.NEGATIVE_INFINITY;
 
-  private constructor(files: TlsFiles, options: TlsOptions, pair: TlsPair, seen: string) {
+  private constructor(files: TlsFiles, options: TlsOptions & { readonly isOwn: boolean }, { pair, seen }: { pair: TlsPair; seen: string }) {
     this.#files = files;
     this.#options = options;
+    this.#isOwn = options.isOwn;
     this.#pair = pair;
     this.#seen = seen;
   }
 
   /** Throws `config_invalid`. One that is out of its time is served all the same, with an error in the log. */
-  static async open(files: TlsFiles, options: TlsOptions): Promise<Certificate> {
+  static async open(files: TlsFiles, options: TlsOptions, { isOwn } = { isOwn: false }): Promise<Certificate> {
     const seen = await lookOf(files);
     const pair = readTlsPair(files);
     if (isTlsFault(pair)) throw new GatewayError('config_invalid', `api.tls.${pair.part}: ${pair.message}`);
-    const certificate = new Certificate(files, options, pair, seen);
+    const certificate = new Certificate(files, { ...options, isOwn }, { pair, seen });
     certificate.#warnOfTime();
     return certificate;
   }
@@ -72,7 +88,7 @@ export class Certificate {
     return this.#pair;
   }
 
-  /** Looks at the files each minute until the signal aborts, and hands over a pair that is new and whole. */
+  /** Looks at the files each minute until the signal aborts, makes anew what it may, and hands over a pair that is new and whole. */
   async run(serve: (pair: TlsPair) => void, signal: AbortSignal): Promise<void> {
     for await (const _ of ticks(this.#options.clock, LOOK_EVERY_MS, signal)) {
       try {
@@ -85,6 +101,7 @@ export class Certificate {
 
   async #look(serve: (pair: TlsPair) => void): Promise<void> {
     this.#warnOfTime();
+    if (this.#isOwn) await this.#renew();
     const seen = await lookOf(this.#files);
     if (seen === this.#seen) return;
     this.#seen = seen;
@@ -100,6 +117,17 @@ export class Certificate {
     serve(pair);
     log.info({ fingerprint_sha256: pair.fingerprint }, 'the API serves a new certificate');
     this.#warnOfTime();
+  }
+
+  async #renew(): Promise<void> {
+    const { clock, log } = this.#options;
+    if (!mustRenew(this.#pair, clock.now()) || clock.monotonicMs() < this.#renewedMs + RENEW_AGAIN_MS) return;
+    this.#renewedMs = clock.monotonicMs();
+    try {
+      await make(this.#files, this.#options, ENDING);
+    } catch (error) {
+      log.error({ error: messageOf(error) }, 'the certificate of the API cannot be renewed; the old one is served on');
+    }
   }
 
   /** Once a day. */
