@@ -7,7 +7,6 @@ import { dirname, join, resolve } from 'node:path';
 import { text } from 'node:stream/consumers';
 import { openBackup } from '../app/backup.ts';
 import { ownCertificate } from '../app/tls.ts';
-import { formatFault } from '../config/fault.ts';
 import { isLoopback } from '../config/listen.ts';
 import { loadConfig } from '../config/load.ts';
 import { systemClock } from '../core/clock.ts';
@@ -15,6 +14,7 @@ import { GatewayError, isGatewayError, messageOf } from '../core/errors.ts';
 import { type Manifest, readArchive } from '../store/backup/archive.ts';
 import { lockDataDir } from '../store/lock.ts';
 import { EXIT } from './exit.ts';
+import { printFaults } from './faults.ts';
 
 export interface BackupOptions {
   /** Tells the data directory and where the API listens. */
@@ -62,7 +62,7 @@ function targetOf(options: BackupOptions): Target | undefined {
   }
   const outcome = loadConfig(options.config, process.env);
   if (!outcome.ok) {
-    for (const fault of outcome.faults) process.stderr.write(`${formatFault(fault)}\n`);
+    printFaults(outcome.faults, process.stderr);
     return undefined;
   }
   const { listen, tls, allowPlaintext } = outcome.value;

@@ -1,9 +1,9 @@
 /** `twinbox check FILE`: says what is wrong in a configuration file, without touching the plant. */
-import { formatFault } from '../config/fault.ts';
 import { loadConfig } from '../config/load.ts';
 import type { Environment } from '../config/secrets.ts';
 import { systemClock } from '../core/clock.ts';
 import { EXIT } from './exit.ts';
+import { printFaults } from './faults.ts';
 
 export interface CheckIo {
   readonly env: Environment;
@@ -11,11 +11,11 @@ export interface CheckIo {
   readonly stderr: { write(text: string): unknown };
 }
 
-/** Prints each fault as `file:line:col path – message`, or what the file holds. Resolves with the exit status: 0 or 78. */
+/** Prints the first faults as `file:line:col path – message`, or what the file holds. Resolves with the exit status: 0 or 78. */
 export async function runCheck(file: string, io: CheckIo = process): Promise<number> {
   const outcome = loadConfig(file, io.env, systemClock.now());
   if (!outcome.ok) {
-    for (const fault of outcome.faults) io.stderr.write(`${formatFault(fault)}\n`);
+    printFaults(outcome.faults, io.stderr);
     return EXIT.config;
   }
   const { sources, twins } = outcome.value;

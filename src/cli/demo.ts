@@ -5,7 +5,6 @@ import { mkdirSync, readFileSync, writeFileSync } from 'node:fs';
 import { join, relative, resolve } from 'node:path';
 import { stringify } from 'yaml';
 import type { Daemon } from '../app/daemon.ts';
-import { formatFault } from '../config/fault.ts';
 import { isLoopback, parseListen } from '../config/listen.ts';
 import { loadConfig } from '../config/load.ts';
 import { systemClock } from '../core/clock.ts';
@@ -15,6 +14,7 @@ import { DEMO_MODBUS_TAGS } from './demo/modbus-plc.ts';
 import { DEMO_OPCUA_TAGS } from './demo/opcua-cell.ts';
 import { PACK_TOPICS } from './demo/pack-broker.ts';
 import { EXIT } from './exit.ts';
+import { printFaults } from './faults.ts';
 import { serve, standardLog } from './serve.ts';
 
 const DEVICES_TIMEOUT_MS = 30_000; // the first start makes RSA keys, which takes a Raspberry Pi some seconds
@@ -44,7 +44,7 @@ export async function runDemo(options: DemoOptions): Promise<number> {
     writeFileSync(file, demoConfig(dir, options.listen, ready), { mode: 0o600 });
     const outcome = loadConfig(file, process.env);
     if (!outcome.ok) {
-      for (const fault of outcome.faults) process.stderr.write(`${formatFault(fault)}\n`);
+      printFaults(outcome.faults, process.stderr);
       return EXIT.config;
     }
     return await serve(outcome.value, standardLog('warn'), { onReady: (daemon) => greet(daemon, dir) });

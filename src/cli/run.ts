@@ -1,10 +1,10 @@
 /** `twinbox run`: the daemon with a configuration file. */
 import { resolve } from 'node:path';
-import { formatFault } from '../config/fault.ts';
 import { type Listen, parseListen } from '../config/listen.ts';
 import { loadConfig } from '../config/load.ts';
 import type { LoadedConfig } from '../config/loaded.ts';
 import { EXIT } from './exit.ts';
+import { printFaults } from './faults.ts';
 import { serve, standardLog } from './serve.ts';
 
 export interface RunOptions {
@@ -17,7 +17,7 @@ export interface RunOptions {
 export async function runDaemon(options: RunOptions): Promise<number> {
   const outcome = loadConfig(options.config, process.env);
   if (!outcome.ok) {
-    for (const fault of outcome.faults) process.stderr.write(`${formatFault(fault)}\n`);
+    printFaults(outcome.faults, process.stderr);
     return EXIT.config;
   }
   let config: LoadedConfig = outcome.value;

@@ -35,6 +35,20 @@ test('each fault of a wrong file is a line on standard error', async () => {
   });
 });
 
+test('of many faults fifty are printed, and then how many more there are', async () => {
+  const folder = configFolder();
+  const tags = (count: number) => Array.from({ length: count }, (_, index) => `  - { tag_name: 't${index}', scale: x }\n`).join('');
+  const file = folder.write('config.yaml', `sources:\n- name: A\n  type: simulator\n  tags:\n${tags(60)}`);
+  const lines = (await check(file)).stderr.trimEnd().split('\n');
+  expect(lines).toHaveLength(51);
+  expect(lines[49]).toContain(':54:');
+  expect(lines[50]).toBe('and 10 more faults');
+  folder.write('config.yaml', `sources:\n- name: A\n  type: simulator\n  tags:\n${tags(51)}`);
+  expect((await check(file)).stderr).toMatch(/\nand 1 more fault\n$/);
+  folder.write('config.yaml', `sources:\n- name: A\n  type: simulator\n  tags:\n${tags(50)}`);
+  expect((await check(file)).stderr).not.toContain('more');
+});
+
 test('a file that is not there is a fault of the configuration', async () => {
   expect(await check('/nonexistent/config.yaml')).toEqual({
     code: 78,
