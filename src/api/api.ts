@@ -20,14 +20,13 @@ import { streamRoutes } from './live/stream.ts';
 import { openApiRoutes } from './openapi-routes.ts';
 import { opsRoutes } from './ops.ts';
 import type { Route } from './route.ts';
-import type { ApiServices } from './services.ts';
+import type { ApiServices, StreamsState } from './services.ts';
 
 export interface Api {
   /** `env` is what the server under it knows of the connection. */
   fetch(request: Request, env?: object): Response | Promise<Response>;
   readonly routes: readonly Route[];
-  /** The open streams, and the bytes that wait for their clients. */
-  streams(): LiveHub['state'];
+  streams(): StreamsState;
   /** Ends what would never end by itself: to be called before the server is asked to wait for its answers. */
   endStreams(): void;
   /** Writes what is still to be written, within `deadlineMs`. Never rejects. */
@@ -39,7 +38,7 @@ export function createApi(services: ApiServices): Api {
   const audit = new AuditLog(services);
   const live = new LiveHub(services);
   const described = [
-    ...opsRoutes(services),
+    ...opsRoutes(services, () => live.state),
     ...auditRoutes(audit),
     ...twinRoutes(services),
     ...twinEditRoutes(services),

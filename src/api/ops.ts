@@ -5,7 +5,7 @@ import { toIso, type UnixMs } from '../core/time.ts';
 import type { Operation } from './operation.ts';
 import { ApiError } from './problem.ts';
 import { type Answer, ByteSource, type Call, documented, ok, publicRoute, type Route, route } from './route.ts';
-import type { ApiServices } from './services.ts';
+import type { ApiServices, StreamsState } from './services.ts';
 import { renderLedger, renderSource } from './source-view.ts';
 import { GET_STATUS } from './status-operation.ts';
 
@@ -52,7 +52,8 @@ const GET_BACKUP: Operation = {
   errors: ['conflict', 'storage_full', 'store_failed', 'store_stalled'],
 };
 
-export function opsRoutes(services: ApiServices): Route[] {
+/** `streams` tells of the live stream's clients. */
+export function opsRoutes(services: ApiServices, streams: () => StreamsState): Route[] {
   return [
     documented(
       GET_HEALTH,
@@ -68,7 +69,7 @@ export function opsRoutes(services: ApiServices): Route[] {
     ),
     documented(
       GET_METRICS,
-      route('GET', '/metrics', 'admin', (call) => metrics(services, call)),
+      route('GET', '/metrics', 'admin', (call) => metrics(services, streams(), call)),
     ),
     documented(GET_BACKUP, { ...route('GET', '/v1/backup', 'admin', (call) => backup(services, call)), audited: true }),
   ];
@@ -81,9 +82,9 @@ function readiness(services: ApiServices): Answer {
 }
 
 /** They name the sources of all tenants, so they are for the box's operator. */
-async function metrics(services: ApiServices, call: Call): Promise<Answer> {
+async function metrics(services: ApiServices, streams: StreamsState, call: Call): Promise<Answer> {
   if (call.tenant !== DEFAULT_TENANT) throw new ApiError('forbidden', 'Only an admin of the tenant "default" sees the whole box.');
-  return { status: 200, body: undefined, content: await services.metrics() };
+  return { status: 200, body: undefined, content: await services.metrics(streams) };
 }
 
 /** Sources are the caller's own; the store is the whole box's, which all its tenants share. */

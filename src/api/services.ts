@@ -46,6 +46,17 @@ export interface Provenance {
   readonly receivedMs: UnixMs | null;
 }
 
+/** The live stream's clients. */
+export interface StreamsState {
+  readonly streams: number;
+  /** What waits in memory for them. */
+  readonly queuedBytes: number;
+  /** Events by name since the start, once for each client that took them. */
+  readonly sent: Readonly<Record<string, number>>;
+  /** Readings by reason since the start, once for each client that did not get them. */
+  readonly lost: Readonly<Record<string, number>>;
+}
+
 /** What the configuration says of the API itself. */
 export interface HttpSettings {
   /** Null: as often as they like. */
@@ -122,7 +133,7 @@ export interface ApiServices {
   doorLedger(tenant: string): LedgerCounts;
   stream(): StreamView;
   /** Of the whole box, in Prometheus' text format. */
-  metrics(): Promise<{ readonly type: string; readonly data: string }>;
+  metrics(streams: StreamsState): Promise<{ readonly type: string; readonly data: string }>;
   /** A copy of everything, as one tar archive. Rejects `conflict` while another is read, `disk_full` or `store_failed`. */
   backup(): Promise<{ readonly chunks: AsyncIterable<Uint8Array>; close(): void }>;
   /** Alive parts that `/readyz` asks for; an empty `missing` means ready. */

@@ -1,5 +1,5 @@
 /** What the house tells of itself to Prometheus: sources with their ledgers, the ring, the store. */
-import type { StreamView } from '../api/services.ts';
+import type { StreamsState, StreamView } from '../api/services.ts';
 import type { Ring } from '../core/ring.ts';
 import type { LedgerCounts, SourceView } from '../ingest/source-state.ts';
 import type { StoreStats } from '../store/telemetry.ts';
@@ -13,6 +13,7 @@ export interface MetricParts {
   readonly rest: readonly { readonly tenant: string; readonly ledger: LedgerCounts }[];
   readonly ring: Ring;
   readonly stream: StreamView;
+  readonly streams: StreamsState;
   readonly store: StoreStats;
 }
 
@@ -24,6 +25,7 @@ export function metricFamilies(parts: MetricParts): MetricFamily[] {
     gauge('ring_slots', 'Records that the ring can hold', { value: ring.slots }),
     gauge('ring_backlog_slots', 'Records in the ring that are not written yet', { value: ring.backlog }),
     ...storeFamilies(parts),
+    ...streamFamilies(parts.streams),
   ];
 }
 
@@ -120,6 +122,23 @@ function storeFamilies({ stream, store }: MetricParts): MetricFamily[] {
       'store_edge_seconds',
       'Time of the oldest and the newest sample',
       ...edges.flatMap(([edge, timeMs]) => (timeMs === null ? [] : [{ labels: { edge }, value: timeMs / 1_000 }])),
+    ),
+  ];
+}
+
+function streamFamilies({ streams, queuedBytes, sent, lost }: StreamsState): MetricFamily[] {
+  return [
+    gauge('stream_clients', 'Clients of the live stream', { value: streams }),
+    gauge('stream_queued_bytes', 'What waits in memory for clients that do not keep up', { value: queuedBytes }),
+    counter(
+      'stream_events_sent_total',
+      'Events that clients took, once for each client',
+      ...Object.entries(sent).map(([event, value]) => ({ labels: { event }, value })),
+    ),
+    counter(
+      'stream_readings_dropped_total',
+      'Readings that a client did not get: queue_full is a client too slow, ended what waited when its stream ended',
+      ...Object.entries(lost).map(([reason, value]) => ({ labels: { reason }, value })),
     ),
   ];
 }

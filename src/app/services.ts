@@ -1,5 +1,5 @@
 /** Hands the parts of the house to the API in the shape it asks for. */
-import type { ApiServices, HttpSettings, StreamView } from '../api/services.ts';
+import type { ApiServices, HttpSettings, StreamsState, StreamView } from '../api/services.ts';
 import type { Emit } from '../core/emit.ts';
 import type { Log } from '../core/log.ts';
 import { API_SOURCE } from '../core/tag.ts';
@@ -46,7 +46,7 @@ export function apiServices(parts: Parts): ApiServices {
   const { clock, log, version, store, pipeline, supervisor, live, twins } = parts;
   const periods = periodsByTag(parts.sources);
   const doors = new Map<string, Emit>();
-  const metrics = new Metrics(async () => metricFamilies(await metricParts(parts)));
+  const metrics = new Metrics();
   return {
     clock,
     clockTrusted: () => clock.trusted,
@@ -83,7 +83,10 @@ export function apiServices(parts: Parts): ApiServices {
     },
     doorLedger: (tenant) => supervisor.account(API_SOURCE, tenant).counts(),
     stream: () => streamView(parts),
-    metrics: async () => ({ type: METRICS_CONTENT_TYPE, data: await metrics.text() }),
+    metrics: async (streams) => ({
+      type: METRICS_CONTENT_TYPE,
+      data: await metrics.text(metricFamilies(await metricParts(parts, streams))),
+    }),
     backup: parts.backup,
     readiness: () => ({ missing: store.health === 'ok' ? [] : [`store: ${store.health}`] }),
     sync: (twin, options) => parts.sync.run(twin, options),
@@ -103,11 +106,11 @@ function streamView({ store, pipeline: { ring } }: Parts): StreamView {
   return { profile: store.profile, next: ring.head, durable: ring.durable, fault: faultOf(store) };
 }
 
-async function metricParts(parts: Parts): Promise<MetricParts> {
+async function metricParts(parts: Parts, streams: StreamsState): Promise<MetricParts> {
   const { version, supervisor, pipeline, store } = parts;
   const sources = supervisor.list();
   const rest = parts.tenants.map((tenant) => ({ tenant, ledger: supervisor.account(API_SOURCE, tenant).counts() }));
-  return { version, sources, rest, ring: pipeline.ring, stream: streamView(parts), store: await store.telemetry.stats() };
+  return { version, sources, rest, ring: pipeline.ring, stream: streamView(parts), streams, store: await store.telemetry.stats() };
 }
 
 function faultOf(store: StoreClient): 'store_failed' | 'disk_full' | 'store_stalled' | 'stopped' | null {

@@ -19,18 +19,15 @@ export const METRICS_CONTENT_TYPE = Registry.PROMETHEUS_CONTENT_TYPE;
 
 export class Metrics {
   readonly #process = new Registry();
-  readonly #families: () => Promise<readonly MetricFamily[]>;
 
-  /** `families` is asked at each scrape. */
-  constructor(families: () => Promise<readonly MetricFamily[]>) {
-    this.#families = families;
+  constructor() {
     collectDefaultMetrics({ register: this.#process, prefix: 'twinbox_' });
   }
 
-  /** The text of a scrape. Rejects with what `families` rejects with. */
-  async text(): Promise<string> {
+  /** The text of a scrape: these, and the process's own. */
+  async text(families: readonly MetricFamily[]): Promise<string> {
     const house = new Registry();
-    for (const family of await this.#families()) render(family, house);
+    for (const family of families) render(family, house);
     return `${await house.metrics()}${await this.#process.metrics()}`;
   }
 }

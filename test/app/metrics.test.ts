@@ -41,6 +41,7 @@ test('the outcomes of a source and what is in flight add up to what it received'
     rest: [{ tenant: 'default', ledger }],
     ring: new Ring(512),
     stream: { profile: 'sd-card', next: 50 as Sequence, durable: 44 as Sequence, fault: 'disk_full' },
+    streams: { streams: 2, queuedBytes: 300, sent: { telemetry: 7, source: 1 }, lost: { queue_full: 5, ended: 0 } },
     store: {
       engine: 'columnar',
       samples: 9,
@@ -82,5 +83,15 @@ test('the outcomes of a source and what is in flight add up to what it received'
   expect(values('store_bytes_per_sample')).toEqual([{ value: 0.5 }]);
   expect(values('store_lag_records')).toEqual([{ value: 6 }]);
   expect(values('store_edge_seconds')).toEqual([{ labels: { edge: 'newest' }, value: 1.5 }]);
+  expect(values('stream_clients')).toEqual([{ value: 2 }]);
+  expect(values('stream_queued_bytes')).toEqual([{ value: 300 }]);
+  expect(values('stream_events_sent_total').map(({ labels, value }) => [labels?.['event'], value])).toEqual([
+    ['telemetry', 7],
+    ['source', 1],
+  ]);
+  expect(values('stream_readings_dropped_total').map(({ labels, value }) => [labels?.['reason'], value])).toEqual([
+    ['queue_full', 5],
+    ['ended', 0],
+  ]);
   expect(new Set(families.map(({ name }) => name)).size).toBe(families.length);
 });

@@ -5,6 +5,7 @@ export type EventName = 'telemetry' | 'source' | 'alert' | 'dropped';
 
 /** One event, encoded once for everybody who gets it. */
 export interface LiveEvent {
+  readonly name: EventName;
   readonly bytes: Uint8Array;
   /** How many readings are lost with it. */
   readonly readings: number;
@@ -12,7 +13,7 @@ export interface LiveEvent {
 
 /** `json` is JSON text, which has no line break. Events have no id: there is nothing that a Last-Event-ID could ask for. */
 export function liveEvent(name: EventName, json: string, readings = 0): LiveEvent {
-  return { bytes: Buffer.from(`event: ${name}\ndata: ${json}\n\n`), readings };
+  return { name, bytes: Buffer.from(`event: ${name}\ndata: ${json}\n\n`), readings };
 }
 
 const RETRY_MS = 3_000; // the back-off of a panel after a restart of the box

@@ -7,8 +7,9 @@ import type { SourceView } from '../../ingest/source-state.ts';
 import type { StoredToken } from '../../store/records.ts';
 import { hasScope, isValid } from '../auth.ts';
 import { ApiError } from '../problem.ts';
-import type { ApiServices } from '../services.ts';
+import type { ApiServices, StreamsState } from '../services.ts';
 import { isConnected } from '../source-view.ts';
+import { LiveBook } from './book.ts';
 import type { LiveFilter } from './channel.ts';
 import { type LiveEvent, liveEvent } from './event.ts';
 import { Feed } from './feed.ts';
@@ -45,8 +46,9 @@ export class LiveHub {
   readonly #throttled: ThrottledLog;
   readonly #feed: Feed;
   readonly #subscribers = new Set<Subscriber>();
-  /** By tenant, by source: the state that was told last. */
-  readonly #told = new Map<string, Map<string, string>>();
+  readonly #book = new LiveBook();
+  /** By tenant, by source: what was told last. */
+  readonly #told = new Map<string, Map<string, SourceView>>();
   #isFlushDue = false;
   #flushedMs = Number.NEGATIVE_INFINITY;
   #ticking = false;
@@ -66,11 +68,12 @@ export class LiveHub {
     );
   }
 
-  /** How many streams are open, and the bytes that wait for their clients. */
-  get state(): { readonly streams: number; readonly queuedBytes: number } {
+  /** How many streams are open, the bytes that wait for their clients, and what was sent and lost since the start. */
+  get state(): StreamsState {
     let queuedBytes = 0;
     for (const subscriber of this.#subscribers) queuedBytes += subscriber.queuedBytes;
-    return { streams: this.#subscribers.size, queuedBytes };
+    const { sent, lost } = this.#book;
+    return { streams: this.#subscribers.size, queuedBytes, sent, lost };
   }
 
   /** Throws `stopped`, `rate_limited` when the token has its share of streams, and `overloaded` when all are taken. */
@@ -82,6 +85,7 @@ export class LiveHub {
       maxQueueBytes: this.#limits.queueBytes,
       heartbeatMs: this.#limits.heartbeatMs,
       monotonicMs: () => clock.monotonicMs(),
+      book: this.#book,
       onEnd: () => {
         this.#feed.leave(filter, subscriber);
         this.#subscribers.delete(subscriber);
@@ -160,7 +164,7 @@ export class LiveHub {
   #tellSources(subscriber: Subscriber): void {
     const { tenant } = subscriber.token;
     const sources = this.#services.sources.list(tenant);
-    if (!this.#told.has(tenant)) this.#told.set(tenant, new Map(sources.map((source) => [source.id, stateOf(source)])));
+    if (!this.#told.has(tenant)) this.#told.set(tenant, new Map(sources.map((source) => [source.id, source])));
     for (const source of sources) this.#tell(source, [subscriber]);
   }
 
@@ -168,24 +172,24 @@ export class LiveHub {
     const entitled = [...this.#subscribers].filter(({ token }) => hasScope(token, 'read:assets'));
     const listeners = groupedBy(entitled, ({ token }) => token.tenant);
     for (const [tenant, subscribers] of listeners) {
-      const known = this.#told.get(tenant);
-      const told = known ?? new Map<string, string>();
-      this.#told.set(tenant, told);
-      for (const source of this.#services.sources.list(tenant)) {
-        const state = stateOf(source);
-        if (told.get(source.id) === state) continue;
-        told.set(source.id, state);
-        this.#tell(source, subscribers);
+      const told = this.#told.get(tenant) ?? new Map<string, SourceView>();
+      const present = new Map(this.#services.sources.list(tenant).map((source) => [source.id, source]));
+      this.#told.set(tenant, present);
+      for (const source of present.values()) {
+        const before = told.get(source.id);
+        if (!before || stateOf(before) !== stateOf(source)) this.#tell(source, subscribers);
       }
+      for (const source of told.values()) if (!present.has(source.id)) this.#tell({ ...source, state: REMOVED, reason: null }, subscribers);
     }
+    for (const tenant of this.#told.keys()) if (!listeners.has(tenant)) this.#told.delete(tenant);
   }
 
-  #tell(source: SourceView, subscribers: readonly Subscriber[]): void {
+  #tell(source: ToldSource, subscribers: readonly Subscriber[]): void {
     const event = this.#sourceEvent(source);
     for (const subscriber of subscribers) subscriber.offerState(source.id, event);
   }
 
-  #sourceEvent(source: SourceView): LiveEvent {
+  #sourceEvent(source: ToldSource): LiveEvent {
     const { id, name, type, state, reason } = source;
     const status = isConnected(source) ? 'connected' : 'disconnected';
     return liveEvent(
@@ -212,6 +216,13 @@ export class LiveHub {
     );
     this.#checking = false;
   }
+}
+
+/** The last that is told of a source. */
+const REMOVED = 'removed';
+
+interface ToldSource extends Pick<SourceView, 'id' | 'name' | 'type' | 'reason'> {
+  readonly state: SourceView['state'] | typeof REMOVED;
 }
 
 function stateOf({ state, reason }: SourceView): string {

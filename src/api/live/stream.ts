@@ -17,7 +17,7 @@ const STREAM: Operation = {
     'Server-Sent Events; the data of each is JSON with one member, `data`.',
     '',
     '- `telemetry`: the readings since the last one, at most 100 ms old, rows as those of `GET /v1/telemetry`. Late readings and backfill are not sent.',
-    '- `source`: a data source and its state, each at the start and then when it changes; for tokens with `read:assets`.',
+    '- `source`: a data source and its state, each at the start and then when it changes, `removed` when it is gone; for tokens with `read:assets`.',
     '- `alert`: kept for alerts, of which this version has none.',
     '- `dropped`: `{readings}`, how many the client has missed here because it did not keep up.',
     '',

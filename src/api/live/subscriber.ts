@@ -1,5 +1,6 @@
 /** One client of the live stream: a queue of so many bytes, from which the oldest go when the client does not keep up. */
 import type { StoredToken } from '../../store/records.ts';
+import type { LiveBook, LossReason } from './book.ts';
 import { HEARTBEAT, type LiveEvent, liveEvent, PRELUDE } from './event.ts';
 
 export interface SubscriberOptions {
@@ -7,6 +8,7 @@ export interface SubscriberOptions {
   readonly maxQueueBytes: number;
   readonly heartbeatMs: number;
   readonly monotonicMs: () => number;
+  readonly book: LiveBook;
   /** The client has gone, or was ended. */
   readonly onEnd: (subscriber: Subscriber) => void;
 }
@@ -64,6 +66,7 @@ export class Subscriber {
       if (!oldest) break;
       this.#queuedBytes -= oldest.bytes.length;
       this.#dropped += oldest.readings;
+      this.#lose('queue_full', oldest);
     }
     this.#serve();
   }
@@ -90,6 +93,7 @@ export class Subscriber {
 
   #leave(): void {
     this.#isOpen = false;
+    for (const event of this.#queue) this.#lose('ended', event);
     this.#queue.length = 0;
     this.#queuedBytes = 0;
     this.#states.clear();
@@ -118,16 +122,26 @@ export class Subscriber {
       return prelude;
     }
     if (this.#dropped > 0) {
-      const { bytes } = liveEvent('dropped', JSON.stringify({ data: { readings: this.#dropped } }));
+      const loss = liveEvent('dropped', JSON.stringify({ data: { readings: this.#dropped } }));
       this.#dropped = 0;
-      return bytes;
+      return this.#sending(loss);
     }
-    for (const [source, { bytes }] of this.#states) {
+    for (const [source, state] of this.#states) {
       this.#states.delete(source);
-      return bytes;
+      return this.#sending(state);
     }
     const event = this.#queue.shift();
-    this.#queuedBytes -= event?.bytes.length ?? 0;
-    return event?.bytes ?? (this.#heartbeatDue ? HEARTBEAT : undefined);
+    if (!event) return this.#heartbeatDue ? HEARTBEAT : undefined;
+    this.#queuedBytes -= event.bytes.length;
+    return this.#sending(event);
+  }
+
+  #sending({ name, bytes }: LiveEvent): Uint8Array {
+    this.#options.book.countSent(name);
+    return bytes;
+  }
+
+  #lose(reason: LossReason, { readings }: LiveEvent): void {
+    this.#options.book.countLost(reason, readings);
   }
 }

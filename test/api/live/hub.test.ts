@@ -217,6 +217,19 @@ describe('a client that does not keep up', () => {
     await rig.clock.advance(100);
     expect(stalled.rows.at(-1).value).toBe(-1);
     expect(rig.hub.state.queuedBytes).toBe(0);
+    const { sent, lost } = rig.hub.state;
+    expect(sent).toEqual({ telemetry: stalled.rows.length + other.rows.length, source: 0, alert: 0, dropped: 1 });
+    expect(lost).toEqual({ queue_full: stalled.dropped, ended: 0 });
+  });
+
+  it('has what still waited counted as lost when it leaves', async () => {
+    rig = new Rig();
+    const stalled = rig.open();
+    for (const value of [1, 2, 3]) rig.say('pump', 'level', value);
+    await rig.clock.advance(100);
+    expect(rig.hub.state.lost).toEqual({ queue_full: 0, ended: 0 });
+    await stalled.leave();
+    expect(rig.hub.state.lost).toEqual({ queue_full: 0, ended: 3 });
   });
 
   it('gets the newest state of each source all the same', async () => {
@@ -253,6 +266,26 @@ describe('sources', () => {
     expect(client.events[1]?.data.data).toMatchObject({ id: 'plc', status: 'disconnected', state: 'back_off', reason: 'no answer' });
     expect(client.events).toHaveLength(2);
     expect(other.events).toEqual([]);
+  });
+
+  it('tell that they are gone, once, and begin anew when they come back', async () => {
+    rig = new Rig();
+    rig.services.addSource({ id: 'plc', name: 'Press PLC' });
+    rig.services.addSource({ id: 'cell' });
+    const client = rig.open(rig.token(['read:telemetry', 'read:assets'])).read();
+    await rig.clock.advance(1_000);
+    const [plc] = rig.services.allSources.splice(0, 1);
+    await rig.clock.advance(2_000);
+    const time = '2026-01-06T10:00:01.500Z';
+    expect(client.events.slice(2)).toEqual([
+      {
+        name: 'source',
+        data: { data: { id: 'plc', name: 'Press PLC', type: 'modbus', status: 'disconnected', state: 'removed', reason: null, time } },
+      },
+    ]);
+    rig.services.allSources.push(plc as (typeof rig.services.allSources)[0]);
+    await rig.clock.advance(2_000);
+    expect(client.events.slice(3).map(({ data }) => data.data)).toMatchObject([{ id: 'plc', state: 'connected' }]);
   });
 });
 
@@ -318,7 +351,7 @@ describe('a stream', () => {
     stalled.read();
     await turn();
     expect(stalled.ended).toBe(true);
-    expect(rig.hub.state).toEqual({ streams: 0, queuedBytes: 0 });
+    expect(rig.hub.state).toMatchObject({ streams: 0, queuedBytes: 0 });
     expect(() => rig.open()).toThrow(expect.objectContaining({ code: 'stopped' }));
   });
 });
