@@ -121,7 +121,9 @@ describe('telemetry', () => {
         rig.say('pump', 'level', at);
         await rig.clock.advance(1);
       }
-      expect(first.rows.map(({ value }) => value)).toEqual(Array.from({ length: first.rows.length }, (_, index) => first.rows[0].value + index));
+      expect(first.rows.map(({ value }) => value)).toEqual(
+        Array.from({ length: first.rows.length }, (_, index) => first.rows[0].value + index),
+      );
       return first.events.length;
     };
     expect(await eventsOf(100)).toBe(20); // every 5 ms
