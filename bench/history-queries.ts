@@ -15,17 +15,17 @@ import { inTemporaryFolder } from './temporary-folder.ts';
 const HOUR_MS = 3_600_000;
 const DAY_MS = 24 * HOUR_MS;
 const STRETCH_SECONDS = 900;
-const TAGS = 100;
+export const TAGS = 100;
 /** As many tags have a month. */
 const LONG_TAGS = 4;
-const DAYS = 30;
+export const DAYS = 30;
 
 function fail(what: string, error: unknown): never {
   throw new Error(what, { cause: error });
 }
 
 /** Thirty days in day files, of all tags on the last one; then one that is only sealed. */
-async function fill(dir: string): Promise<PlantClock> {
+export async function fillMonth(dir: string): Promise<PlantClock> {
   const plant = new ReferencePlant({ tags: TAGS });
   const clock = new PlantClock();
   const engine = new ColumnarEngine({ dir, clock, report: fail });
@@ -103,7 +103,7 @@ export const benchmark: Benchmark = {
   title: 'history queries in process, warm median',
   run([times = '15']) {
     return inTemporaryFolder(async (dir) => {
-      const clock = await fill(dir);
+      const clock = await fillMonth(dir);
       const engine = new ColumnarEngine({ dir, clock, report: fail });
       await engine.open();
       const taken: Time[] = [];

@@ -21,7 +21,8 @@ export function targetOf(url: string): Target {
   return { host: hostname, port: Number(port) };
 }
 
-function bytesOf({ method = 'GET', path, token, body }: Request): Buffer {
+/** As it goes over the wire. */
+export function bytesOf({ method = 'GET', path, token, body }: Request): Buffer {
   const content = body === undefined ? '' : `Content-Type: application/json\r\nContent-Length: ${Buffer.byteLength(body)}\r\n`;
   const authorization = token === undefined ? '' : `Authorization: Bearer ${token}\r\n`;
   return Buffer.from(`${method} ${path} HTTP/1.1\r\nHost: bench\r\n${authorization}${content}\r\n${body ?? ''}`);
@@ -102,6 +103,9 @@ export async function closedLoop(
   return { requests, seconds: (performance.now() - startMs) / 1000 };
 }
 
+/** Half of what the daemon takes at once. */
+const MAX_CONNECTIONS = 128;
+
 /**
  * So many requests a second whatever the answers do: the latency of each, in ms, counts from when it was due, so that a stall is not
  * hidden by the requests it held up. `requests` are sent in turn.
@@ -112,28 +116,25 @@ export async function openLoop(
   { perSecond, ms }: { readonly perSecond: number; readonly ms: number },
 ): Promise<readonly number[]> {
   const texts = requests.map(bytesOf);
-  const idle: Connection[] = [];
+  const total = Math.round((perSecond * ms) / 1000);
   const latencies: number[] = [];
-  const pending = new Set<Promise<void>>();
   const startMs = performance.now();
-  const one = async (index: number, dueMs: number) => {
-    const connection = idle.pop() ?? (await Connection.open(target));
-    const at = index % requests.length;
-    expectOk(await connection.send(texts[at] as Buffer), requests[at] as Request);
-    latencies.push(performance.now() - dueMs);
-    idle.push(connection);
+  let next = 0;
+  /** Takes the next request, waits until it is due, and sends it: as many connections are busy as the answers make necessary. */
+  const serve = async () => {
+    const connection = await Connection.open(target);
+    while (next < total) {
+      const index = next++;
+      const dueMs = startMs + (index * 1000) / perSecond;
+      const waitMs = dueMs - performance.now();
+      if (waitMs > 0) await new Promise((resolve) => setTimeout(resolve, waitMs));
+      const at = index % requests.length;
+      expectOk(await connection.send(texts[at] as Buffer), requests[at] as Request);
+      latencies.push(performance.now() - dueMs);
+    }
+    connection.close();
   };
-  for (let index = 0; ; index++) {
-    const dueMs = startMs + (index * 1000) / perSecond;
-    if (dueMs - startMs >= ms) break;
-    const waitMs = dueMs - performance.now();
-    if (waitMs > 0) await new Promise((resolve) => setTimeout(resolve, waitMs));
-    const running = one(index, dueMs);
-    pending.add(running);
-    void running.finally(() => pending.delete(running));
-  }
-  await Promise.all(pending);
-  for (const connection of idle) connection.close();
+  await Promise.all(Array.from({ length: MAX_CONNECTIONS }, serve));
   return latencies;
 }
 
