@@ -84,10 +84,11 @@ function operationOf(route: Route, operation: Operation, schemas: Schemas): Json
   };
 }
 
-function successOf({ description, schema, type, example }: Operation['answers'][number], schemas: Schemas): Json {
+function successOf({ description, schema, type, example, otherTypes = [] }: Operation['answers'][number], schemas: Schemas): Json {
   if (!schema && type === undefined) return { description };
   const media = schema ? { schema: schemas.of(schema), example } : { schema: { type: 'string' } };
-  return { description, content: { [type ?? 'application/json']: media } };
+  const others = otherTypes.map((other) => [other, { schema: { type: 'string' } }] as const);
+  return { description, content: { [type ?? 'application/json']: media, ...Object.fromEntries(others) } };
 }
 
 /** One response for each status, naming the codes that share it. */

@@ -19,6 +19,8 @@ export interface OperationAnswer {
   /** The media type of a body that is no JSON. */
   readonly type?: string;
   readonly example?: unknown;
+  /** Media types of the same in other forms, for those who ask by `Accept`. */
+  readonly otherTypes?: readonly string[];
 }
 
 export interface Operation {

@@ -34,6 +34,7 @@ export const PROBLEMS = {
   sensor_not_found: { status: 404 },
   actuator_not_found: { status: 404 },
   method_not_allowed: { status: 405 },
+  not_acceptable: { status: 406 },
   request_timeout: { status: 408 },
   conflict: { status: 409 },
   managed_by_config: { status: 409 },

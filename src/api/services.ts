@@ -83,6 +83,8 @@ export interface ApiServices {
   readonly clock: Clock;
   /** False while the box's own time is not to be trusted: then no reading is refused for its time. */
   clockTrusted(): boolean;
+  /** Samples older than this are not kept as they are, so none is taken in; null: kept whatever their age. */
+  rawMaxAgeMs(): number | null;
   readonly log: Log;
   readonly version: string;
   readonly store: TelemetryReads;

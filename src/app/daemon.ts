@@ -85,8 +85,11 @@ async function build(config: LoadedConfig, log: Log, undo: (() => Promise<void> 
   const tenants = config.tenants.map(({ id }) => id);
   const { sources, twinTypes, rateLimit, corsOrigins } = config;
   const http = { rateLimit, corsOrigins };
+  const rawMaxAgeMs = config.retention.maxAgeMs ?? null;
   const backup = oneBackupAtATime({ dataDir: config.dataDir, clock, copy: store.backup });
-  const api = createApi(apiServices({ ...house, log, version: version(), sources, tenants, twinTypes, configTokens, http, backup }));
+  const api = createApi(
+    apiServices({ ...house, log, version: version(), sources, tenants, twinTypes, configTokens, http, rawMaxAgeMs, backup }),
+  );
   undo.push(() => api.close(API_CLOSE_MS));
   const certificate = await openTls(config, { clock, log: log.child({ part: 'tls' }) });
   const listening = await listen({ ...config.listen, api, clock, log, ...(certificate && { tls: certificate.pair }) });

@@ -39,6 +39,7 @@ export interface Parts {
   readonly tenants: readonly string[];
   readonly configTokens: readonly StoredToken[];
   readonly http: HttpSettings;
+  readonly rawMaxAgeMs: number | null;
   readonly backup: ApiServices['backup'];
 }
 
@@ -50,6 +51,7 @@ export function apiServices(parts: Parts): ApiServices {
   return {
     clock,
     clockTrusted: () => clock.trusted,
+    rawMaxAgeMs: () => parts.rawMaxAgeMs,
     log,
     version,
     store: store.telemetry,

@@ -114,6 +114,9 @@ export class FakeServices implements ApiServices {
     sleep: () => new Promise<void>((resolve) => setImmediate(resolve)),
   };
   readonly clockTrusted = () => this.trusted;
+  /** Set by tests. */
+  maxAgeMs: number | null = null;
+  readonly rawMaxAgeMs = () => this.maxAgeMs;
 
   advance(durationMs: number): void {
     this.nowMs = (this.nowMs + durationMs) as UnixMs;

@@ -2,7 +2,7 @@
 import { z } from 'zod';
 import type { Emit } from '../../core/emit.ts';
 import { statusOf } from '../../core/status.ts';
-import { MAX_AHEAD_MS, MAX_TIME_MS, parseTime } from '../../core/time.ts';
+import { MAX_AHEAD_MS, MAX_TIME_MS, MIN_TIME_MS, parseTime, toIso } from '../../core/time.ts';
 import { idSchema, tagNameSchema } from '../../drivers/schema.ts';
 import { readJson, TELEMETRY_BODY_LIMIT_BYTES } from '../body.ts';
 import type { Operation } from '../operation.ts';
@@ -14,6 +14,7 @@ import type { ApiServices } from '../services.ts';
 import { validate } from '../validate.ts';
 
 const MAX_POINTS = 5_000;
+const DAY_MS = 86_400_000; // samples are kept and removed by whole days, UTC
 
 const pointSchema = z.strictObject({
   asset_id: idSchema,
@@ -83,7 +84,7 @@ async function ingest(services: ApiServices, call: Call): Promise<Answer> {
 
   // From here to the last push nothing waits, so no other producer takes the room that was found.
   const emit = services.door(call.tenant);
-  const { believable, errors } = sortByClock(points, services.clockTrusted() ? services.clock.now() + MAX_AHEAD_MS : MAX_TIME_MS);
+  const { believable, errors } = sortByClock(points, believableTimes(services));
   const untimely = errors.length;
   const accepted = push(emit, believable, errors, services);
   for (let left = untimely; left > 0; left--) emit.rejected('invalid_time');
@@ -102,13 +103,32 @@ function requireFewPoints(body: unknown): void {
     throw invalid([{ field: 'data', message: `must hold at most ${MAX_POINTS} points` }]);
 }
 
-/** A time further ahead than clocks differ is a mistake that would hide newer values for as long. */
-function sortByClock(points: readonly Point[], latestMs: number): { believable: Accepted[]; errors: PointError[] } {
+interface Times {
+  readonly earliestMs: number;
+  readonly latestMs: number;
+}
+
+/**
+ * A time further ahead than clocks differ is a mistake that would hide newer values for as long. One of a day that is too old to be kept
+ * would be taken in to be removed. A box that does not know its own time believes all.
+ */
+function believableTimes({ clock, clockTrusted, rawMaxAgeMs }: ApiServices): Times {
+  if (!clockTrusted()) return { earliestMs: MIN_TIME_MS, latestMs: MAX_TIME_MS };
+  const maxAgeMs = rawMaxAgeMs();
+  const nowMs = clock.now();
+  const earliestMs = maxAgeMs === null ? MIN_TIME_MS : Math.floor((nowMs - maxAgeMs) / DAY_MS) * DAY_MS;
+  return { earliestMs, latestMs: nowMs + MAX_AHEAD_MS };
+}
+
+function sortByClock(points: readonly Point[], { earliestMs, latestMs }: Times): { believable: Accepted[]; errors: PointError[] } {
   const believable: Accepted[] = [];
   const errors: PointError[] = [];
   for (const [index, point] of points.entries()) {
-    if (point.timestamp === undefined || point.timestamp <= latestMs) believable.push({ index, point });
-    else errors.push({ index, field: 'timestamp', message: `lies more than ${MAX_AHEAD_MS / 60_000} minutes ahead of this box` });
+    const { timestamp: timeMs } = point;
+    if (timeMs === undefined || (timeMs >= earliestMs && timeMs <= latestMs)) believable.push({ index, point });
+    else if (timeMs > latestMs)
+      errors.push({ index, field: 'timestamp', message: `lies more than ${MAX_AHEAD_MS / 60_000} minutes ahead of this box` });
+    else errors.push({ index, field: 'timestamp', message: `is older than samples are kept: before ${toIso(earliestMs)}` });
   }
   return { believable, errors };
 }

@@ -1,42 +1,32 @@
 /** GET /v1/telemetry: samples of many tags, raw or in buckets. */
 import { z } from 'zod';
 import type { SeriesId } from '../../core/tag.ts';
-import type { AggregateColumns, Aggregation, TimeRange } from '../../store/telemetry.ts';
+import type { AggregateColumns } from '../../store/telemetry.ts';
+import { preferred } from '../accept.ts';
 import type { Operation } from '../operation.ts';
 import { compareText, skipOf } from '../page.ts';
-import { listParam, pageParams, timeParam } from '../params.ts';
 import { ApiError, invalid } from '../problem.ts';
-import { intervalParam, MAX_COUNTED, rangeOf, requireFewBuckets, stepOf, type Total, totalOf, zoneParam } from '../range.ts';
+import { MAX_COUNTED, type Total, totalOf } from '../range.ts';
 import { type Answer, type Call, documented, ok, type Route, route } from '../route.ts';
-import { bucketRows, type Row, sampleRows } from '../rows.ts';
-import type { ApiServices, SeriesFilter } from '../services.ts';
+import { bucketRows, sampleRows } from '../rows.ts';
+import type { ApiServices } from '../services.ts';
 import { validate } from '../validate.ts';
 import { POINT_EXAMPLE, pointSchema } from './schema.ts';
+import { CSV, NDJSON, TelemetryExports } from './telemetry-export.ts';
+import {
+  aggregateOf,
+  isAggregated,
+  renderRow,
+  type Selection,
+  selectionOf,
+  type TelemetryQuery,
+  telemetryQuery,
+} from './telemetry-params.ts';
 
-const HOUR_MS = 3_600_000;
-
-const AGGREGATIONS = ['avg', 'min', 'max', 'sum', 'count'] as const satisfies readonly Aggregation[];
-
-const telemetryQuery = z.object({
-  ...pageParams(1_000, 10_000),
-  cursor: z.string().min(1).max(1_024).optional(),
-  data_source_id: listParam,
-  asset_id: listParam,
-  tag_name: listParam,
-  start: timeParam.optional(),
-  end: timeParam.optional(),
-  aggregation: z.enum(AGGREGATIONS, `must be one of ${AGGREGATIONS.join(', ')}`).optional(),
-  interval: intervalParam.optional(),
-  tz: zoneParam,
-});
+const JSON_TYPE = 'application/json';
+const FORMS = [JSON_TYPE, CSV, NDJSON] as const;
 
 type Catalogue = Pick<ApiServices['series'], 'definition'>;
-type TelemetryQuery = z.output<typeof telemetryQuery>;
-
-interface Selection {
-  readonly series: readonly SeriesId[];
-  readonly range: TimeRange;
-}
 
 interface Page extends Total {
   readonly rows: readonly object[];
@@ -46,7 +36,17 @@ interface Page extends Total {
 const LIST_TELEMETRY: Operation = {
   id: 'listTelemetry',
   summary: 'Query samples, as they are or by interval',
-  description: 'By time, asset and tag. `interval` alone takes the mean, `aggregation` alone gives one row over the range.',
+  description: [
+    'By time, asset and tag. `interval` alone takes the mean, `aggregation` alone gives one row over the range.',
+    '',
+    'With `Accept: text/csv` or `application/x-ndjson` the whole range comes as one file, without `page`, `per_page` and `cursor`; rows that',
+    'arrive meanwhile may be in it. When it cannot be finished the connection is cut. Two at once for each token, eight in all.',
+    '',
+    'CSV is that of RFC 4180 in UTF-8, with a header line: text stands in quotes, numbers and booleans do not, no value is an empty cell,',
+    'and 64-bit integers have all their digits. Text that a spreadsheet could take for a formula (it begins with `=`, `+`, `-`, `@`, a tab or',
+    'a line break), and text that begins with an apostrophe, gets an apostrophe before it: take one leading apostrophe away to have the text',
+    'as it was. NDJSON has every text as it is.',
+  ].join('\n'),
   group: 'Telemetry',
   query: telemetryQuery,
   answers: [
@@ -64,27 +64,29 @@ const LIST_TELEMETRY: Operation = {
         }),
       }),
       example: { data: [POINT_EXAMPLE], meta: { page: 1, per_page: 1000, total: 1, next_cursor: null } },
+      otherTypes: [CSV, NDJSON],
     },
   ],
-  errors: ['invalid_cursor', 'range_too_large', 'store_failed', 'store_stalled'],
+  errors: ['not_acceptable', 'overloaded', 'invalid_cursor', 'range_too_large', 'store_failed', 'store_stalled'],
 };
 
 export function telemetryQueryRoutes(services: ApiServices): Route[] {
+  const exports = new TelemetryExports(services);
   return [
     documented(
       LIST_TELEMETRY,
-      route('GET', '/v1/telemetry', 'read:telemetry', (call) => telemetry(services, call)),
+      route('GET', '/v1/telemetry', 'read:telemetry', (call) => telemetry(services, exports, call)),
     ),
   ];
 }
 
-async function telemetry(services: ApiServices, call: Call): Promise<Answer> {
+async function telemetry(services: ApiServices, exports: TelemetryExports, call: Call): Promise<Answer> {
+  const type = preferred(call.request.header('accept'), FORMS);
   const query = validate(telemetryQuery, call.request.query());
+  if (type !== JSON_TYPE) return exports.answer(call, query, type);
   if (query.cursor !== undefined && query.page > 1) throw invalid([{ field: 'page', message: 'must be left out with a cursor' }]);
-  const range = rangeOf({ start: query.start, end: query.end, startField: 'start', defaultSpanMs: HOUR_MS }, services.clock.now());
-  const selection = { series: services.series.find(filterOf(call.tenant, query)), range };
-  const aggregated = query.aggregation !== undefined || query.interval !== undefined;
-  const page = await (aggregated ? bucketPage(services, selection, query) : rawPage(services, selection, query));
+  const selection = selectionOf(services, call.tenant, query);
+  const page = await (isAggregated(query) ? bucketPage(services, selection, query) : rawPage(services, selection, query));
   return ok({
     data: page.rows,
     meta: {
@@ -95,15 +97,6 @@ async function telemetry(services: ApiServices, call: Call): Promise<Answer> {
       next_cursor: page.next,
     },
   });
-}
-
-function filterOf(tenant: string, query: TelemetryQuery): SeriesFilter {
-  return {
-    tenant,
-    ...(query.data_source_id && { sources: query.data_source_id }),
-    ...(query.asset_id && { assets: query.asset_id }),
-    ...(query.tag_name && { tags: query.tag_name }),
-  };
 }
 
 async function rawPage({ store, series }: ApiServices, selection: Selection, query: TelemetryQuery): Promise<Page> {
@@ -120,11 +113,10 @@ async function rawPage({ store, series }: ApiServices, selection: Selection, que
 /** Buckets are made as a whole: pages and cursors only choose among them. */
 async function bucketPage(services: ApiServices, selection: Selection, query: TelemetryQuery): Promise<Page> {
   const catalogue = services.series;
-  if (query.interval) requireFewBuckets(selection.range, query.interval, countTags(selection.series, catalogue));
-  const step = query.interval && { step: stepOf(query.interval, query.tz) };
+  const aggregate = aggregateOf(services, selection, query);
   const key = query.cursor === undefined ? undefined : decodeKey(query.cursor);
   if (selection.series.length === 0) return { rows: [], total: 0, capped: false, next: null };
-  const columns = await services.store.aggregate({ ...selection, ...step, aggregation: query.aggregation ?? 'avg' });
+  const columns = await services.store.aggregate(aggregate);
   const first = key ? firstAfter(columns, key, catalogue) : skipOf(query);
   const rows = bucketRows(columns, catalogue, first, query.per_page);
   const end = first + rows.length;
@@ -134,19 +126,6 @@ async function bucketPage(services: ApiServices, selection: Selection, query: Te
     capped: false,
     next: rows.length > 0 && end < columns.rows ? encodeKey(keyOf(columns, end - 1, catalogue)) : null,
   };
-}
-
-function renderRow({ timestamp, def, value, quality }: Row) {
-  return { timestamp, asset_id: def.asset, tag_name: def.tag, value, quality };
-}
-
-function countTags(series: readonly SeriesId[], catalogue: Catalogue): number {
-  const tags = new Set<string>();
-  for (const id of series) {
-    const { asset, tag } = catalogue.definition(id);
-    tags.add(`${asset}\0${tag}`);
-  }
-  return tags.size;
 }
 
 /** The place of a bucket in the order of rows: time, asset, tag. */

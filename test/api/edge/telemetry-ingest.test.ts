@@ -64,6 +64,20 @@ describe('readings over REST', () => {
     expect(await stored(client)).toHaveLength(1);
   });
 
+  it('are taken from the oldest day that is kept on, and rejected one by one before it', async () => {
+    const client = new ApiClient();
+    const times = ['2025-12-30T00:00:00Z', '2025-12-29T23:59:59.999Z', '2026-01-06T10:00:00Z'];
+    const points = times.map((timestamp) => ({ ...POINT, timestamp }));
+    expect((await post(client, points)).body.data.accepted).toBe(3);
+    client.services.maxAgeMs = 7 * 86_400_000;
+    expect((await post(client, points)).body.data).toMatchObject({
+      accepted: 2,
+      errors: [{ index: 1, field: 'timestamp', message: 'is older than samples are kept: before 2025-12-30T00:00:00Z' }],
+    });
+    client.services.trusted = false;
+    expect((await post(client, points)).body.data.accepted).toBe(3);
+  });
+
   it('are not refused for their time while the box does not know its own', async () => {
     const client = new ApiClient();
     client.services.trusted = false;
