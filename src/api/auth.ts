@@ -7,7 +7,8 @@ import type { RecordStore, StoredToken } from '../store/records.ts';
 import type { BackOff } from './back-off.ts';
 import { ApiError } from './problem.ts';
 
-const AUTHORIZATION = /^Bearer +(tbx_[A-Za-z0-9_-]{43})$/i;
+/** Every form that RFC 6750 §2.1 allows, for a token of the file may come from the plant's own vault; the bound keeps what is hashed small. */
+const AUTHORIZATION = /^Bearer +([A-Za-z0-9._~+/-]{1,512}={0,2})$/i;
 const RECHECK_MS = 1_000; // a token revoked by another process is refused after this at the latest, while the store answers
 /** A disk that hangs must not blind the API: a token known a moment ago stays known while the store is silent. */
 const PATIENCE_MS = 250;

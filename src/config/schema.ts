@@ -32,7 +32,9 @@ const tokenSchema = z.strictObject({
   sha256: z
     .string()
     .regex(/^[0-9a-f]{64}$/, 'must be the SHA-256 of the token, 64 hexadecimal digits in lower case')
-    .describe('SHA-256 of the token, hexadecimal; the token itself is nowhere'),
+    .describe(
+      'SHA-256 of the token, hexadecimal; the token itself is nowhere. `twinbox token create` makes tokens of 256 random bits; one of your own must be as hard to guess',
+    ),
   scopes: z.array(z.enum(SCOPES)).min(1).describe('what the token may do'),
   tenant: tenantSchema.describe('the tenant whose data it sees'),
   expires_at: z

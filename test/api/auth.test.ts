@@ -43,8 +43,17 @@ describe('a token', () => {
 
   it('does not reach the records unless it looks like one', async () => {
     const api = client();
-    await api.get('/api/twins', { token: 'garbage' });
+    for (const token of ['gar bage', 'garbäge', 'a'.repeat(513), '"']) await api.get('/api/twins', { token });
     expect(api.services.tokenLookups).toBe(0);
+  });
+
+  it('may have another form where the box did not make it, as one that the file names by its hash', async () => {
+    const api = client();
+    for (const token of ['your-token', 'AbC+/12~._-==']) {
+      api.services.addToken(['read:assets'], { sha256: hashToken(token) });
+      expect((await api.get('/api/twins', { token })).status).toBe(200);
+      expect((await api.get('/api/twins', { token: token.toLowerCase().replace('y', 'Y') })).status).toBe(401);
+    }
   });
 
   it('ends when it expires', async () => {
