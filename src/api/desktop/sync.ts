@@ -85,7 +85,8 @@ export function syncRoutes(services: ApiServices): Route[] {
 
 async function synchronize(services: ApiServices, call: Call): Promise<Answer> {
   const twin = findTwin(call, services.twins);
-  const { force, timeout } = validate(bodySchema, (await readOptionalJson(call.request, JSON_BODY_LIMIT_BYTES)) ?? {});
+  const body = await readOptionalJson(call.request, JSON_BODY_LIMIT_BYTES);
+  const { force, timeout } = validate(bodySchema, body === undefined ? {} : body);
   const result = await services.sync(twin, { force, timeoutMs: timeout * 1_000 });
   const details = result.errors.map(({ id, message }) => ({ field: id, message }));
   switch (result.status) {
