@@ -13,6 +13,8 @@ export const ERRORS = {
   invalid_value: 'The value is not one that can be written to this tag; nothing was sent.',
   write_refused: 'The device refused the write.',
   write_not_confirmed: 'The device took the write, but did not show the value in time.',
+  delivery_failed: 'The receiver of a notification did not take it; it is tried again.',
+  delivery_refused: 'The receiver of a notification refused it for good.',
   store_failed: 'The store could not keep or read the data.',
   store_stalled: 'The store has not answered for a long time; its disk may hang.',
   disk_full: 'There is no space left for new data.',

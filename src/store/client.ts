@@ -6,6 +6,7 @@ import type { Log } from '../core/log.ts';
 import type { Ring } from '../core/ring.ts';
 import type { StoreProfile } from '../core/store-profile.ts';
 import type { Sequence } from '../core/tag.ts';
+import type { DeliveryStore } from './deliveries.ts';
 import {
   BACKUP_CALL,
   ENGINE_CALLS,
@@ -49,7 +50,7 @@ export type StoreHealth = 'ok' | 'starting' | 'store_failed' | 'disk_full' | 'st
 
 export class StoreClient {
   readonly telemetry: TelemetryStore;
-  readonly records: RecordStore & AnswerStore & AuditStore & AlertStore;
+  readonly records: RecordStore & AnswerStore & AuditStore & AlertStore & DeliveryStore;
   /** Hears of records [from, to) that were written but not found again by the next worker. */
   onLost: ((from: Sequence, to: Sequence) => void) | undefined;
   /** Copies telemetry and records into an empty folder, as `Engine.backup` does. */

@@ -46,6 +46,13 @@ export const RECORD_CALLS = [
   'alert',
   'alerts',
   'ruleStates',
+  'addDeliveries',
+  'pendingDeliveries',
+  'pendingCounts',
+  'changeDelivery',
+  'summarizeDeliveries',
+  'abandonDeliveries',
+  'deliveriesOf',
 ] as const;
 
 /** Copies telemetry and records into an empty folder; the only call that others overtake. */

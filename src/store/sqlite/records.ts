@@ -1,6 +1,7 @@
-/** The records database: small documents, API tokens, kept answers, alerts and the audit log in one SQLite file. Synchronous; the worker and the command line stand in front. */
+/** The records database: small documents, API tokens, kept answers, alerts, the audit log and the outbox in one SQLite file. Synchronous; the worker and the command line stand in front. */
 import { GatewayError } from '../../core/errors.ts';
 import type { UnixMs } from '../../core/time.ts';
+import type { AddedDeliveries, ChannelKey, Delivery, DeliveryChange, NewDelivery } from '../deliveries.ts';
 import type {
   AlertChange,
   AlertFilter,
@@ -21,6 +22,7 @@ import type {
 import { ALERT_TABLES, AlertTable } from './alert-table.ts';
 import { AUDIT_TABLE, AuditTable } from './audit-table.ts';
 import { type Database, openDatabase, sqliteError } from './database.ts';
+import { DELIVERY_TABLE, DeliveryTable } from './delivery-table.ts';
 import { KEPT_ANSWER_TABLE, KeptAnswers } from './kept-answers.ts';
 import { type Migrations, migrate } from './migrations.ts';
 
@@ -37,6 +39,7 @@ const MIGRATIONS: Migrations = [
   `${KEPT_ANSWER_TABLE}
    ${AUDIT_TABLE}`,
   ALERT_TABLES,
+  DELIVERY_TABLE,
 ];
 
 interface DocumentRow {
@@ -65,6 +68,7 @@ export class RecordsDatabase {
   readonly #answers: KeptAnswers;
   readonly #audit: AuditTable;
   readonly #alerts: AlertTable;
+  readonly #deliveries: DeliveryTable;
 
   constructor(file: string) {
     this.#database = openDatabase(file);
@@ -72,6 +76,7 @@ export class RecordsDatabase {
     this.#answers = new KeptAnswers(this.#database);
     this.#audit = new AuditTable(this.#database);
     this.#alerts = new AlertTable(this.#database);
+    this.#deliveries = new DeliveryTable(this.#database);
   }
 
   documents(kind: DocumentKind): StoredDocument[] {
@@ -168,6 +173,34 @@ export class RecordsDatabase {
 
   ruleStates(): { readonly cursor: string | null; readonly states: readonly StoredRuleState[] } {
     return this.#alerts.states();
+  }
+
+  addDeliveries(deliveries: readonly NewDelivery[], limit: number): AddedDeliveries[] {
+    return this.#atomically(() => this.#deliveries.add(deliveries, limit));
+  }
+
+  pendingDeliveries(key: ChannelKey, limit: number): Delivery[] {
+    return this.#deliveries.pending(key, limit);
+  }
+
+  pendingCounts(): (ChannelKey & { readonly count: number })[] {
+    return this.#deliveries.pendingCounts();
+  }
+
+  changeDelivery(id: number, change: DeliveryChange): boolean {
+    return this.#atomically(() => this.#deliveries.change(id, change));
+  }
+
+  summarizeDeliveries(throughId: number, summary: NewDelivery): void {
+    this.#atomically(() => this.#deliveries.summarize(throughId, summary));
+  }
+
+  abandonDeliveries(key: ChannelKey, reason: string): number {
+    return this.#deliveries.abandon(key, reason);
+  }
+
+  deliveriesOf(tenant: string, alertIds: readonly string[]): Delivery[] {
+    return this.#deliveries.of(tenant, alertIds);
   }
 
   /** Copies it to a new file, while it is in use. Throws `store_failed` or `disk_full`. */
