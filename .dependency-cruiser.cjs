@@ -1,5 +1,5 @@
 // The floors of the house: who may import whom, and which npm package belongs to which folder. Default is deny.
-const PORTS = ['src/store/telemetry\\.ts', 'src/store/records\\.ts'];
+const PORTS = ['src/store/telemetry\\.ts', 'src/store/records\\.ts', 'src/store/deliveries\\.ts'];
 
 /** Folder → what of ours it may import besides itself. */
 const FLOORS = {
@@ -15,20 +15,27 @@ const FLOORS = {
   twin: ['src/core/', ...PORTS],
   alerts: ['src/core/', ...PORTS],
   dashboard: ['src/core/', ...PORTS],
-  config: ['src/core/', 'src/drivers/(registry|schema)\\.ts', 'src/drivers/[a-z]+/(options|schema)\\.ts', 'src/drivers/bms/expand\\.ts'],
+  config: [
+    'src/core/',
+    'src/drivers/(registry|schema)\\.ts',
+    'src/drivers/[a-z]+/(options|schema)\\.ts',
+    'src/drivers/bms/expand\\.ts',
+    'src/alerts/notify/(schema|channel)\\.ts',
+  ],
   api: ['src/core/', ...PORTS, 'src/store/calendar\\.ts', 'src/(ingest|twin|alerts|dashboard)/', 'src/drivers/schema\\.ts'],
   app: ['src/(core|drivers|store|system|ingest|twin|alerts|dashboard|config|api)/'],
 };
 
 /** npm package → the folders that may use it. */
 const PACKAGES = {
-  zod: ['src/(drivers|config|api)/'],
+  zod: ['src/(drivers|config|api)/', 'src/alerts/notify/schema\\.ts'],
   'modbus-serial': ['src/drivers/modbus/', 'src/cli/demo/'],
   'node-opcua-[a-z-]+': ['src/drivers/opcua/', 'src/system/self-signed\\.ts'],
   'node-opcua': ['src/cli/demo/'],
-  mqtt: ['src/drivers/mqtt/'],
+  mqtt: ['src/drivers/mqtt/', 'src/alerts/notify/mqtt\\.ts'],
   'json-p3': ['src/drivers/mqtt/'],
   'better-sqlite3': ['src/store/'],
+  nodemailer: ['src/alerts/notify/email\\.ts'],
   pino: ['src/system/'],
   'prom-client': ['src/system/'],
   yaml: ['src/config/', 'src/cli/demo\\.ts'],
