@@ -49,10 +49,17 @@ function alternativeSections(path: string, schema: JsonSchema, alternatives: rea
 
 function innerSections(path: string, properties: Properties): readonly Section[] {
   return Object.entries(properties).flatMap(([key, property]) => {
-    const [inner, suffix] = property.type === 'array' ? [itemsOf(property), '[]'] : [property, ''];
+    const [inner, suffix] = innerOf(property);
     const hasKeys = Object.keys(propertiesOf(inner)).length > 0 || alternativesOf(inner).length > 0;
     return hasKeys ? sectionsOf(path === '' ? `${key}${suffix}` : `${path}.${key}${suffix}`, inner) : [];
   });
+}
+
+/** What a list holds, what a mapping of names of the user's own choice holds, or the key's own value. */
+function innerOf(property: JsonSchema): readonly [JsonSchema, string] {
+  if (property.type === 'array') return [itemsOf(property), '[]'];
+  const { additionalProperties: named } = property;
+  return typeof named === 'object' ? [named, '.NAME'] : [property, ''];
 }
 
 function section(path: string, text: string, properties: Properties, owner: JsonSchema): Section {

@@ -11,6 +11,7 @@ import { syncRoutes } from './desktop/sync.ts';
 import { twinRoutes } from './desktop/twins.ts';
 import { dashboardRoutes } from './edge/dashboards.ts';
 import { dataSourceRoutes } from './edge/data-sources.ts';
+import { notificationChannelRoutes } from './edge/notification-channels.ts';
 import { telemetryIngestRoutes } from './edge/telemetry-ingest.ts';
 import { telemetryLatestRoutes } from './edge/telemetry-latest.ts';
 import { telemetryQueryRoutes } from './edge/telemetry-query.ts';
@@ -52,6 +53,7 @@ export function createApi(services: ApiServices): Api {
     ...telemetryLatestRoutes(services),
     ...telemetryIngestRoutes(services),
     ...dashboardRoutes(services),
+    ...notificationChannelRoutes(services),
     ...streamRoutes(live),
   ];
   const routes = [...described, ...openApiRoutes(described, services.version)];

@@ -1,4 +1,5 @@
 /** What the API asks of the house below it; `app` hands the real parts in, tests hand in small ones. */
+import type { Notifications } from '../alerts/notify/notifications.ts';
 import type { Clock } from '../core/clock.ts';
 import type { Emit } from '../core/emit.ts';
 import type { ErrorCode } from '../core/errors.ts';
@@ -129,6 +130,8 @@ export interface ApiServices {
   readonly sources: {
     list(tenant: string): readonly SourceView[];
   };
+  /** The ways by which alerts reach people. */
+  readonly channels: Pick<Notifications, 'list' | 'test'>;
   /** The door for readings that come over REST; one emit for each tenant. */
   door(tenant: string): Emit;
   /** Where the readings went that came through that door. */

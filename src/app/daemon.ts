@@ -1,6 +1,8 @@
 /** The only place where the parts meet: builds them, starts them in order, stops them in order. */
 import { chmodSync, mkdirSync } from 'node:fs';
+import { hostname } from 'node:os';
 import { join } from 'node:path';
+import { Notifications } from '../alerts/notify/notifications.ts';
 import { type Api, createApi } from '../api/api.ts';
 import { type Listening, listen } from '../api/server.ts';
 import type { LoadedConfig, TokenSpec } from '../config/loaded.ts';
@@ -81,6 +83,8 @@ async function build(config: LoadedConfig, log: Log, undo: (() => Promise<void> 
   const running = new AbortController();
   const parts = [pipeline.run(running.signal), twins.run(running.signal)];
   undo.push(() => running.abort());
+  const notifying = begin((signal) => house.notifications.run(signal));
+  undo.push(() => notifying.stop());
   const configTokens = config.tokens.map(toStoredToken);
   const tenants = config.tenants.map(({ id }) => id);
   const { sources, twinTypes, rateLimit, corsOrigins } = config;
@@ -106,7 +110,7 @@ async function build(config: LoadedConfig, log: Log, undo: (() => Promise<void> 
     fingerprint: certificate?.pair.fingerprint,
     status: () => statusOf(supervisor, store),
     stop: () => {
-      stopped ??= stopAll({ supervisor, running, parts, api, listening, store, log }).finally(unlock);
+      stopped ??= stopAll({ supervisor, running, parts, notifying, api, listening, store, log }).finally(unlock);
       return stopped;
     },
   };
@@ -151,7 +155,15 @@ async function furnish(config: LoadedConfig, log: Log, undo: (() => Promise<void
   const devices = devicesOf({ pipeline, supervisor, live });
   const sync = new TwinSync({ clock, log: log.child({ part: 'sync' }), devices, records: store.records });
   await sync.load();
-  return { store, clock, live, apply, twins, pipeline, supervisor, sync };
+  const notifications = new Notifications({
+    channels: config.channels,
+    store: store.records,
+    clock,
+    random: Math.random,
+    log: log.child({ part: 'notifications' }),
+    box: hostname(),
+  });
+  return { store, clock, live, apply, twins, pipeline, supervisor, sync, notifications };
 }
 
 /** What the supervisor takes from the configuration, the drivers and the clock. */
@@ -180,14 +192,31 @@ interface Running {
   readonly supervisor: Supervisor;
   readonly running: AbortController;
   readonly parts: readonly Promise<void>[];
+  readonly notifying: Begun;
   readonly api: Api;
   readonly listening: Listening;
   readonly store: StoreClient;
   readonly log: Log;
 }
 
+/** A part that outlives others at the stop. */
+interface Begun {
+  stop(): Promise<void>;
+}
+
+function begin(run: (signal: AbortSignal) => Promise<void>): Begun {
+  const running = new AbortController();
+  const ended = run(running.signal);
+  return {
+    stop: () => {
+      running.abort();
+      return ended;
+    },
+  };
+}
+
 /** Each step goes on whatever the one before it said: a driver that hangs must not keep the store from committing. */
-async function stopAll({ supervisor, running, parts, api, listening, store, log }: Running): Promise<void> {
+async function stopAll({ supervisor, running, parts, notifying, api, listening, store, log }: Running): Promise<void> {
   const step = async (name: string, act: () => Promise<unknown>) => {
     try {
       await act();
@@ -199,6 +228,7 @@ async function stopAll({ supervisor, running, parts, api, listening, store, log 
   await step('sources', () => supervisor.stop());
   running.abort();
   await step('pipeline', () => Promise.all(parts));
+  await step('notifications', () => notifying.stop());
   await step('api', () => listening.close(API_CLOSE_MS));
   await step('audit', () => api.close(API_CLOSE_MS));
   await step('store', () => store.stop());

@@ -1,4 +1,5 @@
 /** What the house tells of itself to Prometheus: sources with their ledgers, the ring, the store. */
+import type { ChannelView } from '../alerts/notify/notifications.ts';
 import type { StreamsState, StreamView } from '../api/services.ts';
 import type { Ring } from '../core/ring.ts';
 import type { LedgerCounts, SourceView } from '../ingest/source-state.ts';
@@ -11,6 +12,8 @@ export interface MetricParts {
   readonly sources: readonly SourceView[];
   /** Readings that came over REST, by tenant. */
   readonly rest: readonly { readonly tenant: string; readonly ledger: LedgerCounts }[];
+  /** Of notification, of all tenants. */
+  readonly channels: readonly ChannelView[];
   readonly ring: Ring;
   readonly stream: StreamView;
   readonly streams: StreamsState;
@@ -26,6 +29,7 @@ export function metricFamilies(parts: MetricParts): MetricFamily[] {
     gauge('ring_backlog_slots', 'Records in the ring that are not written yet', { value: ring.backlog }),
     ...storeFamilies(parts),
     ...streamFamilies(parts.streams),
+    ...channelFamilies(parts),
   ];
 }
 
@@ -139,6 +143,32 @@ function streamFamilies({ streams, queuedBytes, sent, lost }: StreamsState): Met
       'stream_readings_dropped_total',
       'Readings that a client did not get: queue_full is a client too slow, ended what waited when its stream ended',
       ...Object.entries(lost).map(([reason, value]) => ({ labels: { reason }, value })),
+    ),
+  ];
+}
+
+function channelFamilies({ channels }: MetricParts): MetricFamily[] {
+  const of = (select: (channel: ChannelView) => number): MetricValue[] =>
+    channels.map((channel) => ({ labels: { tenant: channel.tenant, channel: channel.name, type: channel.type }, value: select(channel) }));
+  return [
+    gauge('notifications_waiting', 'Messages in the outbox of a channel', ...of(({ waiting }) => waiting)),
+    gauge(
+      'notification_channel_failing',
+      '1 while the last try of a channel came to nothing',
+      ...of(({ lastError }) => (lastError ? 1 : 0)),
+    ),
+    counter('notification_attempts_failed_total', 'Tries that came to nothing', ...of(({ failedAttempts }) => failedAttempts)),
+    counter(
+      'notifications_total',
+      'Messages by what became of them; reason says why one was dropped',
+      ...channels.flatMap(({ tenant, name, type, delivered, failed, suppressed, dropped }) =>
+        [
+          ['delivered', '', delivered] as const,
+          ['failed', '', failed] as const,
+          ['suppressed', '', suppressed] as const,
+          ...Object.entries(dropped).map(([reason, count]) => ['dropped', reason, count] as const),
+        ].map(([outcome, reason, value]) => ({ labels: { tenant, channel: name, type, outcome, reason }, value })),
+      ),
     ),
   ];
 }

@@ -1,4 +1,5 @@
 /** Hands the parts of the house to the API in the shape it asks for. */
+import type { Notifications } from '../alerts/notify/notifications.ts';
 import type { ApiServices, HttpSettings, StreamsState, StreamView } from '../api/services.ts';
 import type { Emit } from '../core/emit.ts';
 import type { Log } from '../core/log.ts';
@@ -33,6 +34,7 @@ export interface Parts {
   readonly apply: Apply;
   readonly twins: TwinRegistry;
   readonly sync: TwinSync;
+  readonly notifications: Notifications;
   readonly sources: readonly SourceSpec[];
   readonly twinTypes: readonly string[];
   /** All of them. */
@@ -77,6 +79,7 @@ export function apiServices(parts: Parts): ApiServices {
     hear: (listener) => {
       parts.apply.listener = listener;
     },
+    channels: parts.notifications,
     sources: { list: (tenant) => supervisor.list().filter((source) => source.tenant === tenant) },
     door: (tenant) => {
       const door = doors.get(tenant) ?? supervisor.openDoor(API_SOURCE, tenant);
@@ -112,7 +115,9 @@ async function metricParts(parts: Parts, streams: StreamsState): Promise<MetricP
   const { version, supervisor, pipeline, store } = parts;
   const sources = supervisor.list();
   const rest = parts.tenants.map((tenant) => ({ tenant, ledger: supervisor.account(API_SOURCE, tenant).counts() }));
-  return { version, sources, rest, ring: pipeline.ring, stream: streamView(parts), streams, store: await store.telemetry.stats() };
+  const channels = parts.notifications.views();
+  const stream = streamView(parts);
+  return { version, sources, rest, channels, ring: pipeline.ring, stream, streams, store: await store.telemetry.stats() };
 }
 
 function faultOf(store: StoreClient): 'store_failed' | 'disk_full' | 'store_stalled' | 'stopped' | null {

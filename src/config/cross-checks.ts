@@ -18,6 +18,7 @@ export function crossFaults(config: ConfigDocument, yaml: YamlFile): readonly Fa
   checks.tenants();
   checks.tokens();
   checks.sources();
+  checks.channels();
   for (const [index, twin] of config.twins.entries()) checks.twin(twin, ['twins', index]);
   return checks.faults;
 }
@@ -52,6 +53,11 @@ class CrossChecks {
       this.#unique('token name', [token.name], [...path, 'name']);
       this.#unique('token hash', [token.sha256], [...path, 'sha256']);
     }
+  }
+
+  channels(): void {
+    for (const [name, { tenant }] of Object.entries(this.#config.notifications.channels))
+      this.#tenantExists(tenant, ['notifications', 'channels', name]);
   }
 
   sources(): void {

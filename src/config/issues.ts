@@ -70,6 +70,8 @@ function describe(issue: z.core.$ZodRawIssue): string | undefined {
       return oneOf(issue.input, issue.values);
     case 'invalid_union':
       return unionMessage(issue);
+    case 'invalid_key':
+      return issue.issues[0]?.message;
     case 'too_small':
       return `must ${measure(issue.origin)} at least ${issue.minimum}${unitOf(issue.origin)}`;
     case 'too_big':

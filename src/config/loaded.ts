@@ -1,5 +1,6 @@
 /** The configuration as the rest of the house takes it: valid, secrets filled in, defaults written out, in its own terms. */
 
+import type { ChannelSpec } from '../alerts/notify/channel.ts';
 import type { Scope } from '../core/scope.ts';
 import type { StoreProfile } from '../core/store-profile.ts';
 import type { DriverType } from '../drivers/registry.ts';
@@ -33,6 +34,8 @@ export interface LoadedConfig {
   readonly autoTwins: boolean;
   readonly sources: readonly SourceSpec[];
   readonly twins: readonly TwinSpec[];
+  /** In the order of the file. */
+  readonly channels: readonly ChannelSpec[];
   readonly logLevel: 'debug' | 'info' | 'warn' | 'error';
 }
 

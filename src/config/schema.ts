@@ -1,5 +1,6 @@
 /** The schema of the configuration file: every key, its default and what it means. Editors' schema and reference are made from it. */
 import { z } from 'zod';
+import { notificationsSchema } from '../alerts/notify/schema.ts';
 import { SCOPES } from '../core/scope.ts';
 import { STORE_PROFILES } from '../core/store-profile.ts';
 import { DEFAULT_TENANT } from '../core/tag.ts';
@@ -219,6 +220,7 @@ export const configSchema = z.strictObject({
   auto_twins: z.boolean().default(true).describe('true makes a twin of every asset that a tag or reading names'),
   sources: z.array(sourceSchema).default([]).describe('what to read from'),
   twins: z.array(twinSchema).default([]).describe('names, limits and actuators of twins'),
+  notifications: notificationsSchema.prefault({}).describe('how alerts reach people and other systems'),
   log: z
     .strictObject({ level: z.enum(LOG_LEVELS).default('info').describe('the least important line that is written') })
     .prefault({})

@@ -1,5 +1,7 @@
 /** Translates a checked document into the terms of the house. */
 import { dirname, resolve } from 'node:path';
+import type { ChannelSpec } from '../alerts/notify/channel.ts';
+import type { ChannelConfig, TlsConfig } from '../alerts/notify/schema.ts';
 import { DEFAULT_TENANT } from '../core/tag.ts';
 import { sourceIdOf } from './cross-checks.ts';
 import type {
@@ -33,6 +35,7 @@ export function toLoaded(config: ConfigDocument, file: string, profileTags: Read
     autoTwins: config.auto_twins,
     sources: config.sources.map((source, index) => toSource(source, profileTags.get(index) ?? ownTags(source))),
     twins: config.twins.map(toTwin),
+    channels: Object.entries(config.notifications.channels).map(([name, channel]) => toChannel(name, channel, dirname(file))),
     logLevel: config.log.level,
   };
 }
@@ -40,6 +43,19 @@ export function toLoaded(config: ConfigDocument, file: string, profileTags: Read
 /** `file` is the configuration file. */
 export function tlsFilesOf({ cert, key }: NonNullable<ConfigDocument['api']['tls']>, file: string): TlsFiles {
   return { certFile: resolve(dirname(file), cert), keyFile: resolve(dirname(file), key) };
+}
+
+/** `folder` is what relative file names start from. */
+function toChannel(name: string, config: ChannelConfig, folder: string): ChannelSpec {
+  if (config.type !== 'email') return { name, config: { ...config, ...withTls(config.tls, folder) } };
+  return { name, config: { ...config, smtp: { ...config.smtp, ...withTls(config.smtp.tls, folder) } } };
+}
+
+function withTls(tls: TlsConfig | undefined, folder: string): { readonly tls?: TlsConfig } {
+  if (!tls) return {};
+  const { ca, cert, key } = tls;
+  const files = Object.entries({ ca, cert, key }).flatMap(([part, name]) => (name === undefined ? [] : [[part, resolve(folder, name)]]));
+  return { tls: { ...tls, ...Object.fromEntries(files) } };
 }
 
 function toRateLimit(limit: ConfigDocument['api']['rate_limit']): LoadedConfig['rateLimit'] {

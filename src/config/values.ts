@@ -15,6 +15,8 @@ export interface ResolvedValues {
 const MAX_VALUES = 2_000_000; // 50,000 tags with all their keys are 1,000,000; aliases must not multiply beyond that
 const READABLE_BY_OTHERS = 0o044;
 const SECRET_KEY = /(^|_)(password|passwd|passphrase|secret|token|api_key)$/i;
+/** Whoever knows such an address can post as we do. */
+const SECRET_URL = /^https:\/\/hooks\.slack\.com\/./i;
 const PASSWORD_IN_URL = /^[a-z][a-z0-9+.-]*:\/\/[^/@]*:([^/@]+)@/i;
 
 /** `faults` may be there with a `value`: a secret that is missing leaves an empty text at its path. */
@@ -81,5 +83,5 @@ const PLAINTEXT_MESSAGE = `a plaintext secret in a file that others on this mach
 function plaintextSecret(text: string, path: Path): string | undefined {
   if (path[0] === 'twins' && path[2] === 'metadata') return undefined;
   const key = path.findLast((part) => typeof part === 'string') ?? '';
-  return SECRET_KEY.test(String(key)) ? text : PASSWORD_IN_URL.exec(text)?.[1];
+  return SECRET_KEY.test(String(key)) || SECRET_URL.test(text) ? text : PASSWORD_IN_URL.exec(text)?.[1];
 }

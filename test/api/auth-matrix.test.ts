@@ -82,6 +82,12 @@ const GUARDED: Readonly<Record<string, Guarded>> = {
   'GET /v1/stream': { scope: 'read:telemetry', path: '/v1/stream', foreign: 'own' },
   'POST /v1/telemetry': { scope: 'write:telemetry', path: '/v1/telemetry', json: POINT, foreign: 'own' },
   'POST /v1/telemetry/ingest': { scope: 'write:telemetry', path: '/v1/telemetry/ingest', json: POINT, foreign: 'own' },
+  'GET /v1/notification-channels': { scope: 'admin', path: '/v1/notification-channels', foreign: 'own' },
+  'POST /v1/notification-channels/:name/test': {
+    scope: 'admin',
+    path: '/v1/notification-channels/pump-101/test',
+    foreign: 'not found',
+  },
   'GET /v1/dashboards': { scope: 'read:assets', path: '/v1/dashboards', foreign: 'own' },
   'POST /v1/dashboards': { scope: 'write:assets', path: '/v1/dashboards', json: { name: 'New' }, foreign: 'own', status: 201 },
   'GET /v1/dashboards/:id': { scope: 'read:assets', path: '/v1/dashboards/pump-101', foreign: 'not found' },
@@ -109,6 +115,7 @@ function client(): ApiClient {
     actuators: [{ id: 'power', name: 'Power', type: 'binary' }],
   });
   services.addSource({ id: MARK });
+  services.addChannel({ name: 'pump-101', target: MARK });
   services.addDashboard('pump-101', MARK);
   services.addSample({ asset: 'pump-101', tag: 'temperature', timeMs: at('2026-01-06T10:29:00Z'), value: MARK });
   services.auditRows.push({

@@ -23,6 +23,7 @@ function plant(): ApiClient {
     metadata: { maker: 'x', deep: { a: [1, null] } },
   });
   services.addDashboard('pump-101', 'Pump');
+  services.addChannel({ name: 'pump-101', lastError: { code: 'timeout', message: 'no answer', timeMs: services.nowMs } });
   services.addSource({ id: 'ds-press', state: 'back_off', reason: 'no answer', lastError: 'timeout' });
   services.owners.set('pump-101/power', { source: 'ds-press', writable: true });
   for (const minute of [0, 5, 10]) {

@@ -39,6 +39,7 @@ test('the outcomes of a source and what is in flight add up to what it received'
       },
     ],
     rest: [{ tenant: 'default', ledger }],
+    channels: [],
     ring: new Ring(512),
     stream: { profile: 'sd-card', next: 50 as Sequence, durable: 44 as Sequence, fault: 'disk_full' },
     streams: { streams: 2, queuedBytes: 300, sent: { telemetry: 7, source: 1 }, lost: { queue_full: 5, ended: 0 } },

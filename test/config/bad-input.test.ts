@@ -181,7 +181,7 @@ describe('keys and values', () => {
       name: 'a part that does not exist yet is unknown',
       yaml: 'alert_rules: []\n',
       faults: [
-        'config.yaml:1:1 alert_rules – unknown key "alert_rules"; known here: data_dir, api, store, tenants, twin_types, auto_twins, sources, twins, log',
+        'config.yaml:1:1 alert_rules – unknown key "alert_rules"; known here: data_dir, api, store, tenants, twin_types, auto_twins, sources, twins, notifications, log',
       ],
     },
     {

@@ -37,6 +37,7 @@ test('the shortest file has a default for everything else', () => {
       },
     ],
     twins: [],
+    channels: [],
     logLevel: 'info',
   });
 });
@@ -111,6 +112,7 @@ twins:
         ],
       },
     ],
+    channels: [],
     logLevel: 'debug',
   });
   expect(dirname(config.dataDir)).toBe(folder.path('.').replace(/\/\.?$/, ''));

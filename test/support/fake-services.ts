@@ -1,5 +1,6 @@
 /** The services under the API, in memory and with knobs: small enough to be believed at sight. */
 import { isDeepStrictEqual } from 'node:util';
+import type { ChannelView, TestResult } from '../../src/alerts/notify/notifications.ts';
 import { hashToken, newToken } from '../../src/api/auth.ts';
 import type { ApiServices, Command, HttpSettings, Provenance, TagOwner } from '../../src/api/services.ts';
 import type { Clock } from '../../src/core/clock.ts';
@@ -332,6 +333,31 @@ export class FakeServices implements ApiServices {
   readonly hear = (listener: Consumer | undefined): void => {
     this.listener = listener;
   };
+  /** What `channels.list` gives to the tenant `default`. */
+  readonly allChannels: ChannelView[] = [];
+  testResult: TestResult = { ok: true, code: null, message: null, durationMs: 12 };
+  readonly channels: ApiServices['channels'] = {
+    list: (tenant) => this.allChannels.filter((channel) => channel.tenant === tenant),
+    test: async (tenant, name) => (this.channels.list(tenant).some((channel) => channel.name === name) ? this.testResult : undefined),
+  };
+
+  addChannel(channel: Partial<ChannelView> & { readonly name: string }): void {
+    this.allChannels.push({
+      tenant: DEFAULT_TENANT,
+      type: 'webhook',
+      target: 'https://mes.plant',
+      waiting: 0,
+      delivered: 0,
+      failed: 0,
+      suppressed: 0,
+      dropped: {},
+      failedAttempts: 0,
+      lastDeliveredMs: null,
+      lastError: null,
+      ...channel,
+    });
+  }
+
   readonly sources = { list: (tenant: string) => this.allSources.filter((source) => source.tenant === tenant) };
   readonly metrics = async () => ({ type: 'text/plain; version=0.0.4', data: 'twinbox_ring_slots 16\n' });
   backupsOpen = 0;
