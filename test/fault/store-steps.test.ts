@@ -16,7 +16,15 @@ const NTHS = process.env['TWINBOX_SHORT'] === '1' ? [1, 3] : [1, 2, 5];
 /** A file is replaced by a younger one once in some days only. */
 const RARE = 'a replaced day file';
 
-const COMMITS = ['sealing a window', 'sealing windows', 'switching to a day file', 'sweeping chunks', 'removing a day'];
+const COMMITS = [
+  'sealing a window',
+  'saving newest samples',
+  'sealing windows',
+  'switching to a day file',
+  'saving rollups',
+  'sweeping chunks',
+  'removing a day',
+];
 const FILES = [RARE, 'an expired day file'];
 const WORK: readonly (readonly [EngineStep, readonly string[]])[] = [
   ['frozen', ['windows']],

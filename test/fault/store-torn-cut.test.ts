@@ -20,6 +20,9 @@ const RECORDS = 6_000;
 const MAX_AGE_MS = 2 * 86_400_000;
 const BLOCK_BYTES = 4_096;
 
+/** What is flushed with the next commit of another kind. */
+const UNSYNCED = ['sealing a window', 'saving newest samples', 'saving rollups'];
+
 /** SQLite flushes the header of its log before it writes over the frames of an earlier use (`sqlite3WalFrames` in wal.c). */
 const SQLITE_WAL_HEADER_BYTES = 32;
 
@@ -48,7 +51,7 @@ class Disk {
   /** What the engine and the log say of a step tells what they have flushed. */
   note(step: EngineStep | WalPoint, what: string): void {
     if (step === 'sync:done' || step === 'create:renamed') this.#flush(basename(what));
-    if (step === 'committed' && what !== 'sealing a window') this.#flush('store.db-wal'); // those are flushed with the last one
+    if (step === 'committed' && !UNSYNCED.includes(what)) this.#flush('store.db-wal');
     if (step === 'checkpointed') this.#flush('store.db');
     const file = readdirSync(join(this.#dir, 'day')).find((name) => name.endsWith('.tmp'));
     if (step === 'file:synced' && file) this.#flush(join('day', file));

@@ -12,6 +12,7 @@ import { CatalogueReads, type Day, type Part, type PartNumber, type Report } fro
 import { MIGRATIONS, TABLES } from './catalogue-tables.ts';
 import { WINDOWS_PER_DAY } from './grid.ts';
 import { LatestTable } from './latest-table.ts';
+import type { SeriesRollup } from './rollup.ts';
 import type { RollupDay } from './rollup-days.ts';
 import { rowSum } from './row-sum.ts';
 import type { EngineHook } from './steps.ts';
@@ -209,28 +210,31 @@ export class Catalogue extends CatalogueReads {
     return true;
   }
 
-  /**
-   * Puts the rollups of a day in place of those it had. Of a day that is thinned only those of series that have none: what came late
-   * is not the whole of it.
-   */
-  putDayRollups(day: number, rollups: readonly { readonly series: SeriesId; readonly data: Uint8Array }[]): void {
-    const known = this.rollupDay(day);
-    const put = known?.isThinned ? this.#addDayRollup : this.#putDayRollup;
-    let bytes = known?.isThinned ? known.bytes : 0;
+  /** Some rollups of a day, in place of those it had. `putRollupDay` says that all are there. */
+  putDayRollups(day: number, rollups: readonly SeriesRollup[]): void {
+    for (const { series, data } of rollups) this.#putDayRollup.run(day, series, data, rowSum('day_rollup', day, series, data));
+  }
+
+  /** Of a day that is thinned those of series that have none: what came late is not the whole of it. Returns what it has now. */
+  addDayRollups(known: RollupDay, rollups: readonly SeriesRollup[]): RollupDay {
+    const { day } = known;
+    let { bytes } = known;
     for (const { series, data } of rollups) {
-      if (put.run(day, series, data, rowSum('day_rollup', day, series, data)).changes > 0) bytes += data.length;
+      if (this.#addDayRollup.run(day, series, data, rowSum('day_rollup', day, series, data)).changes > 0) bytes += data.length;
     }
-    this.#putRollupDay({ day, bytes, isThinned: known?.isThinned ?? false });
+    const after = { ...known, bytes };
+    this.putRollupDay(after);
+    return after;
   }
 
   rollupDay(day: number): RollupDay | undefined {
     return this.rollupDays(day, day + 1)[0];
   }
 
-  /** Its samples go, its rollups stay. */
+  /** Its samples go, its rollups stay, as many as there are. */
   thinDay(day: number): void {
-    const known = this.rollupDay(day);
-    if (known) this.#putRollupDay({ ...known, isThinned: true });
+    const bytes = this.rollupDay(day)?.bytes ?? this.#rollupBytes(day);
+    if (bytes !== null) this.putRollupDay({ day, bytes, isThinned: true });
   }
 
   /** Removes some rollups of a day, and with the last of them the day; true when there may be more. */
@@ -252,12 +256,13 @@ export class Catalogue extends CatalogueReads {
     this.database.prepare('INSERT OR REPLACE INTO day VALUES (?, ?, ?, ?, ?, ?, ?, ?)').run(...row, rowSum('day', ...row));
   }
 
-  /** Gives rollups whose day is not known that day again; where it has no file they are all that is left of it. */
+  /** Gives rollups that are all that is left of their day that day again. Those of a day that has a file are made anew. */
   adoptRollups(): void {
+    const known = 'SELECT day FROM rollup_day UNION SELECT day FROM day';
     const strays = this.database
-      .prepare('SELECT day, sum(length(data)) AS bytes FROM day_rollup WHERE day NOT IN (SELECT day FROM rollup_day) GROUP BY day')
+      .prepare(`SELECT day, sum(length(data)) AS bytes FROM day_rollup WHERE day NOT IN (${known}) GROUP BY day`)
       .all() as { day: number; bytes: number }[];
-    for (const { day, bytes } of strays) this.#putRollupDay({ day, bytes, isThinned: this.days(day, day + 1).length === 0 });
+    for (const { day, bytes } of strays) this.putRollupDay({ day, bytes, isThinned: true });
   }
 
   /** Forgets all rollups of a day at once. */
@@ -297,17 +302,23 @@ export class Catalogue extends CatalogueReads {
     return { file: pages * pageBytes + log, free: free * pageBytes };
   }
 
+  /** All rollups of a day are there. */
+  putRollupDay({ day, bytes, isThinned }: RollupDay): void {
+    const row = [day, bytes, isThinned ? 1 : 0];
+    this.database.prepare('INSERT OR REPLACE INTO rollup_day VALUES (?, ?, ?, ?)').run(...row, rowSum('rollup_day', ...row));
+  }
+
+  /** Null for none. */
+  #rollupBytes(day: number): number | null {
+    return this.database.prepare('SELECT sum(length(data)) FROM day_rollup WHERE day = ?').pluck().get(day) as number | null;
+  }
+
   /** In a fresh file. Throws when what is there has lost its only row of progress. */
   #begin(): void {
     const rows = (table: string) => Number(this.database.prepare(`SELECT count(*) FROM ${table}`).pluck().get());
     if (rows('progress') > 0) return;
     if (rows('series') + rows('part') + rows('day') > 0) throw new Error('its progress is gone');
     this.setProgress({ next: 0 as Sequence, kept: 0 as Sequence, identity: randomInt(2 ** 32) });
-  }
-
-  #putRollupDay({ day, bytes, isThinned }: RollupDay): void {
-    const row = [day, bytes, isThinned ? 1 : 0];
-    this.database.prepare('INSERT OR REPLACE INTO rollup_day VALUES (?, ?, ?, ?)').run(...row, rowSum('rollup_day', ...row));
   }
 }
 

@@ -6,17 +6,12 @@ import type { Day } from './catalogue-reads.ts';
 import { DayFileWriter } from './day-file.ts';
 import { BLOCKS_PER_DAY, DAY_BLOCK_MS, DAY_MS, WINDOW_MS, WINDOWS_PER_DAY } from './grid.ts';
 import { type Layout, runOf, type Slab } from './reader.ts';
-import { RollupBuilder } from './rollup.ts';
-import type { Run } from './run.ts';
-import { hashTimes, sameTimes } from './seal-job.ts';
+import { RollupBuilder, type SeriesRollup } from './rollup.ts';
+import type { RollupDay } from './rollup-days.ts';
+import { SharedTimes } from './shared-times.ts';
 import type { Siblings } from './siblings.ts';
 import type { EngineHook } from './steps.ts';
 import { tiePositions } from './ties.ts';
-
-interface SharedTimes {
-  readonly run: Run;
-  readonly row: number;
-}
 
 /** The layout of the engine itself, which may write. */
 export type OwnLayout = Layout & { readonly catalogue: Catalogue };
@@ -39,9 +34,12 @@ export class CompactJob {
   readonly #lastSequence: Sequence;
   /** In descending order. */
   readonly #left: SeriesId[];
-  readonly #rollups: { readonly series: SeriesId; readonly data: Uint8Array }[] = [];
-  readonly #times = new Map<number, SharedTimes[]>();
+  /** Of the series that is being written: its next block, bits of those that it has, its rollup. */
+  #block = 0;
+  #blocks = 0;
   readonly #rollup = new RollupBuilder();
+  readonly #rollups: SeriesRollup[] = [];
+  readonly #times = new SharedTimes();
   #isWhole = true;
   #rows = 0;
   #oldestMs = Number.POSITIVE_INFINITY;
@@ -72,15 +70,22 @@ export class CompactJob {
     return this.#isWhole;
   }
 
+  /** Of all series, when all are written. */
+  get rollups(): readonly SeriesRollup[] {
+    return this.#rollups;
+  }
+
   /** Works until `isOver` says so; true when all series are written. Throws `store_failed` or `disk_full`: then the job is to be abandoned. */
   step(isOver: () => boolean): boolean {
     const { blobs, days } = this.#layout;
     const { damaged } = blobs;
     try {
+      if (this.#writer.flush()) return false;
       do {
-        const series = this.#left.pop();
+        const series = this.#left.at(-1);
         if (series === undefined) return true;
-        this.#write(series);
+        this.#write(series, this.#block++);
+        if (this.#block === BLOCKS_PER_DAY) this.#end(series);
       } while (!isOver());
       return false;
     } catch (error) {
@@ -92,8 +97,11 @@ export class CompactJob {
     }
   }
 
-  /** Brings the file to its place and switches to it. Throws as `step` does. */
-  finish(): Day {
+  /**
+   * Brings the file to its place and switches to it. The rollups of the day are to be saved then, but those of a day that is thinned, which are
+   * few: their row is returned. Throws as `step` does.
+   */
+  finish(): { readonly day: Day; readonly rollupDay?: RollupDay } {
     const { catalogue } = this.#layout;
     const head = {
       day: this.day,
@@ -104,12 +112,14 @@ export class CompactJob {
       oldestMs: Number.isFinite(this.#oldestMs) ? this.#oldestMs : this.day * DAY_MS,
     };
     const day: Day = { ...head, bytes: this.#finishFile(head) };
+    let rollupDay = catalogue.rollupDay(this.day);
     catalogue.commit('switching to a day file', () => {
       catalogue.putDay(day);
       catalogue.removeParts(this.day);
-      catalogue.putDayRollups(this.day, this.#rollups);
+      if (rollupDay?.isThinned) rollupDay = catalogue.addDayRollups(rollupDay, this.#rollups);
+      else catalogue.forgetRollups(this.day); // they are of the file before
     });
-    return day;
+    return rollupDay?.isThinned ? { day, rollupDay } : { day };
   }
 
   #finishFile(head: Omit<Day, 'bytes'>): number {
@@ -125,41 +135,36 @@ export class CompactJob {
     this.#writer.abandon();
   }
 
-  #write(series: SeriesId): void {
-    this.#rollup.clear();
-    let blocks = 0;
-    for (let block = 0; block < BLOCKS_PER_DAY; block++) {
-      const fromMs = this.day * DAY_MS + block * DAY_BLOCK_MS;
-      const toMs = fromMs + DAY_BLOCK_MS;
-      const windows = this.#windows.filter((window) => window * WINDOW_MS >= fromMs && window * WINDOW_MS < toMs);
-      const stored = this.#layout.days.has(this.day) ? { block: { day: this.day, block } } : {};
-      const slab: Slab = { fromMs, toMs, windows, ...stored };
-      const siblings = this.#siblings.of(series);
-      const run = runOf(this.#layout, slab, series, siblings.length > 0);
-      if (run.count === 0) continue;
-      this.#rollup.add(run, this.day * DAY_MS, 0);
-      blocks |= 1 << block;
-      const others = siblings.map((other) => ({ series: other, run: runOf(this.#layout, slab, other, true) }));
-      this.#writer.putBlock(series, block, {
-        times: this.#timesRow(run),
-        data: this.#layout.blobs.encodeValues(series, run),
-        ties: this.#layout.blobs.encodeTies(tiePositions({ series, run }, others)),
-      });
-      this.#rows += run.count;
-      this.#oldestMs = Math.min(this.#oldestMs, run.timeMs[0] as number);
-    }
-    const def = this.#definitions.get(series);
-    if (blocks !== 0 && def) this.#writer.putSeries(series, blocks, def);
-    this.#rollups.push({ series, data: this.#rollup.encode() });
+  #write(series: SeriesId, block: number): void {
+    const fromMs = this.day * DAY_MS + block * DAY_BLOCK_MS;
+    const toMs = fromMs + DAY_BLOCK_MS;
+    const windows = this.#windows.filter((window) => window * WINDOW_MS >= fromMs && window * WINDOW_MS < toMs);
+    const stored = this.#layout.days.has(this.day) ? { block: { day: this.day, block } } : {};
+    const slab: Slab = { fromMs, toMs, windows, ...stored };
+    const siblings = this.#siblings.of(series);
+    const run = runOf(this.#layout, slab, series, siblings.length > 0);
+    if (run.count === 0) return;
+    this.#rollup.add(run, this.day * DAY_MS, 0);
+    this.#blocks |= 1 << block;
+    const others = siblings.map((other) => ({ series: other, run: runOf(this.#layout, slab, other, true) }));
+    const { blobs } = this.#layout;
+    this.#writer.putBlock(series, block, {
+      times: this.#times.rowOf(run, () => this.#writer.putTimes(blobs.encodeTimes(run))),
+      data: blobs.encodeValues(series, run),
+      ties: blobs.encodeTies(tiePositions({ series, run }, others)),
+    });
+    this.#rows += run.count;
+    this.#oldestMs = Math.min(this.#oldestMs, run.timeMs[0] as number);
   }
 
-  #timesRow(run: Run): number {
-    const hash = hashTimes(run);
-    const candidates = this.#times.get(hash) ?? [];
-    const known = candidates.find((candidate) => sameTimes(candidate.run, run));
-    if (known) return known.row;
-    const row = this.#writer.putTimes(this.#layout.blobs.encodeTimes(run));
-    this.#times.set(hash, [...candidates, { run, row }]);
-    return row;
+  /** Of the present series all blocks are written. */
+  #end(series: SeriesId): void {
+    const def = this.#definitions.get(series);
+    if (this.#blocks !== 0 && def) this.#writer.putSeries(series, this.#blocks, def);
+    this.#rollups.push({ series, data: this.#rollup.encode() });
+    this.#rollup.clear();
+    this.#left.pop();
+    this.#block = 0;
+    this.#blocks = 0;
   }
 }

@@ -28,6 +28,8 @@ const SCHEMA = `CREATE TABLE blk (id INTEGER PRIMARY KEY, times INTEGER NOT NULL
     day INTEGER NOT NULL, generation INTEGER NOT NULL, first_seq INTEGER NOT NULL, last_seq INTEGER NOT NULL, rows INTEGER NOT NULL,
     oldest_ms INTEGER NOT NULL, contents INTEGER NOT NULL, sum INTEGER NOT NULL
   ) STRICT;`;
+/** What is written at once: the disk is not to be busy for long with it while new samples wait for theirs. */
+const FLUSH_BYTES = 1 << 20;
 const FILE_NAME = /^(-?\d+)-(\d+)\.db$/;
 
 /** What a day file says of itself; `contents` is that of its series, see `contentsOf`. */
@@ -157,6 +159,7 @@ export class DayFileWriter {
   readonly #series: SeriesId[] = [];
   readonly #hook: EngineHook | undefined;
   #nextTimes = 1;
+  #unflushedBytes = 0;
 
   constructor(file: string, day: number, hook?: EngineHook) {
     this.#hook = hook;
@@ -169,6 +172,7 @@ export class DayFileWriter {
     this.#database.pragma('journal_mode = OFF');
     this.#database.pragma('synchronous = OFF');
     this.#database.pragma('locking_mode = EXCLUSIVE');
+    this.#database.pragma(`cache_size = -${CACHE_KIB}`); // beyond, pages go to the file before the end
     this.#database.exec(SCHEMA);
     this.#insertBlock = this.#database.prepare('INSERT INTO blk VALUES (?, ?, ?, ?, ?)');
     this.#insertTimes = this.#database.prepare('INSERT INTO times VALUES (?, ?, ?)');
@@ -180,6 +184,7 @@ export class DayFileWriter {
   putTimes(data: Uint8Array): number {
     const id = this.#nextTimes++;
     this.#insertTimes.run(id, data, rowSum('times', this.#day, id, data));
+    this.#unflushedBytes += data.length;
     return id;
   }
 
@@ -187,6 +192,15 @@ export class DayFileWriter {
   putBlock(series: SeriesId, block: number, { times, data, ties }: StoredRun): void {
     const id = series * BLOCK_SPAN + block;
     this.#insertBlock.run(id, times, data, ties, rowSum('blk', this.#day, id, times, data, ties));
+    this.#unflushedBytes += data.length;
+  }
+
+  /** Brings what has gathered to the disk when it is much; true when it did. */
+  flush(): boolean {
+    if (this.#unflushedBytes < FLUSH_BYTES) return false;
+    this.#unflushedBytes = 0;
+    syncFile(this.#temporary);
+    return true;
   }
 
   /** In rising order; `blocks` has the bit of each block that was put. */

@@ -133,14 +133,24 @@ export class LatestSamples {
     }
   }
 
-  /** What has changed since the last call that was followed by `saved`. */
-  unsaved(): readonly LatestRow[] {
+  /** Series whose newest samples are not saved as they are. */
+  unsaved(): Iterable<SeriesId> {
     this.onRead();
-    return [...this.#changed].map((series) => toRow(series, this.#bySeries[series] as Pair));
+    return this.#changed;
   }
 
-  saved(): void {
-    this.#changed.clear();
+  /** The newest samples of those that have one. */
+  rows(series: readonly SeriesId[]): readonly LatestRow[] {
+    this.onRead();
+    return series.flatMap((id) => {
+      const pair = this.#bySeries[id];
+      return pair ? [toRow(id, pair)] : [];
+    });
+  }
+
+  /** What `rows` said of these a moment ago is saved. */
+  saved(series: readonly SeriesId[]): void {
+    for (const id of series) this.#changed.delete(id);
   }
 }
 

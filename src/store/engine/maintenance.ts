@@ -3,10 +3,11 @@ import { GatewayError, isGatewayError } from '../../core/errors.ts';
 import type { Sequence, SeriesDef, SeriesId } from '../../core/tag.ts';
 import type { RetentionPolicy } from '../telemetry.ts';
 import type { Progress } from './catalogue.ts';
-import { CompactJob, type OwnLayout } from './compact-job.ts';
+import type { OwnLayout } from './compact-job.ts';
+import { DayWork } from './day-work.ts';
 import { dayOf, dayOfWindow, WINDOW_MS, WINDOWS_PER_DAY } from './grid.ts';
 import type { MaintenanceParts } from './maintenance-parts.ts';
-import { type OpenWindow, OpenWindows } from './open-windows.ts';
+import type { OpenWindow } from './open-windows.ts';
 import { Removals } from './removals.ts';
 import { Retention } from './retention.ts';
 import { SealJob } from './seal-job.ts';
@@ -27,16 +28,12 @@ const STRAY_MS = 3_600_000;
 const MAX_OPEN_WINDOWS = 256;
 /** Late samples wait this long for others of their window. */
 const LATE_REST_MS = 300_000;
-/** A day is compacted when its last window is sealed, and again when this many parts have come late for a window of it. */
-const MAX_LATE_PARTS = 8;
 /** Half of what the log may have: beyond, windows are sealed early to give segments back. */
 const MAX_LIVE_SEGMENTS = 32;
 /** After a failure for want of space. */
 const RETRY_MS = 5_000;
 /** How often the room of the file system is looked at while samples come: at 4 M samples a second, some 4 MB go by between two looks. */
 const LOOK_MS = 250;
-/** More than twice what the file of a day and its rollups take in a mixture of plant data. */
-const FILE_BYTES_PER_ROW = 2;
 
 function mebibytes(bytes: number): string {
   return `${(bytes / 2 ** 20).toFixed(1)} MiB`;
@@ -49,7 +46,7 @@ export class Maintenance {
   /** Series whose definition is in the log alone. */
   readonly #unsavedDefinitions = new Set<SeriesId>();
   #seal: SealJob | undefined;
-  #compact: CompactJob | undefined;
+  readonly #days: DayWork;
   #progress: Progress;
   /** Windows whose swept chunks may be left: from, to. */
   readonly #sweeps: [number, number][];
@@ -64,8 +61,6 @@ export class Maintenance {
   #isFull = false;
   #freeBytes = 0;
   readonly #settlement: Settlement;
-  /** Days of which something cannot be read: what is left of them is not to replace them. */
-  readonly #leftAlone = new Set<number>();
 
   constructor(house: MaintenanceParts) {
     this.#house = house;
@@ -80,10 +75,12 @@ export class Maintenance {
         this.#progress = { ...this.#progress, gone };
       },
       dropped: (day) => {
-        if (this.#compact?.day === day) this.#abandonCompaction();
+        this.#days.removed(day);
         this.#sweepDay(day);
       },
     });
+    const [layout, removals, settlement] = [this.layout, this.#removals, this.#settlement];
+    this.#days = new DayWork({ house, layout, removals, settlement, sweep: (day) => this.#sweepDay(day) });
     this.#ballast = ballast;
     this.#progress = catalogue.progress();
     this.#sweeps = [[Number.MIN_SAFE_INTEGER, Number.MAX_SAFE_INTEGER]]; // what a crash may have left
@@ -132,7 +129,7 @@ export class Maintenance {
       this.#failure = undefined;
       return more;
     } catch (error) {
-      this.#abandonCompaction();
+      this.#days.abandon();
       if (isGatewayError(error, 'disk_full') && this.#ballast.release()) return true;
       this.#restUntilMs = startMs + RETRY_MS;
       if (isGatewayError(error)) this.#failure = error;
@@ -170,7 +167,7 @@ export class Maintenance {
 
   /** While paused nothing that is sealed moves or goes: for a copy of it. */
   pause(): void {
-    this.#abandonCompaction();
+    this.#days.abandon();
     this.#isPaused = true;
   }
 
@@ -183,7 +180,7 @@ export class Maintenance {
   }
 
   close(): void {
-    this.#abandonCompaction();
+    this.#days.abandon();
     this.#ballast.abandon();
     this.#house.days.close();
   }
@@ -192,15 +189,19 @@ export class Maintenance {
     if (this.#settlement.isAwaited) this.#settle();
     if (this.#removals.makeRoom(policy.reserveBytes)) return true;
     if (this.#seal) return this.#sealOn(this.#seal, isOver);
-    if (this.#settlement.isDue) this.#settle();
+    if (this.#settlement.isDue && this.#settle()) return true;
     if (this.#startSeal(newestMs)) return true;
-    if (this.#compact) return this.#compactOn(this.#compact, isOver);
+    if (this.#days.isBusy) {
+      this.#days.step(isOver);
+      return true;
+    }
     const sweep = this.#sweeps[0];
     if (sweep) {
       if (this.#house.catalogue.sweep(...sweep)) return true;
       this.#sweeps.shift();
     }
-    return this.#removals.expire(policy) || this.#startCompact(policy, newestMs) || this.#ballast.restore(policy, this.#house.freeBytes());
+    const today = dayOf(Math.min(newestMs, this.#house.clock.now()) - GRACE_MS - WINDOW_MS);
+    return this.#removals.expire(policy) || this.#days.start(policy, today) || this.#ballast.restore(policy, this.#house.freeBytes());
   }
 
   // ── sealing ────────────────────────────────────────────────────────────────────────────────────────────────────────
@@ -238,90 +239,25 @@ export class Maintenance {
 
   #sealOn(job: SealJob, isOver: () => boolean): boolean {
     if (!job.step(isOver)) return true;
-    const { catalogue, latest, parts, definitions, open, wal } = this.#house;
-    wal.sync(); // the newest samples are saved beside: none may be there that the log can still lose
+    const { catalogue, parts, definitions, open } = this.#house;
     const progress = { ...this.#progress, next: job.sealedTo, kept: open.oldestSequence() ?? job.sealedTo };
     catalogue.commit('sealing windows', () => {
       for (const series of this.#unsavedDefinitions) catalogue.putDefinition(series, definitions.get(series) as SeriesDef);
       for (const part of job.parts()) catalogue.putPart(part);
-      for (const row of latest.unsaved()) catalogue.latest.put(row);
       catalogue.setProgress(progress);
     });
     this.#progress = progress;
     this.#unsavedDefinitions.clear();
-    latest.saved();
     for (const part of job.parts()) parts.add(part);
     this.#frozen.clear();
     this.#seal = undefined;
-    const days = new Set(job.windows.map(({ window }) => dayOfWindow(window)));
-    if (this.#compact && days.has(this.#compact.day)) this.#abandonCompaction(); // it does not know the new parts
-    this.#settle();
+    this.#days.sealed(new Set(job.windows.map(({ window }) => dayOfWindow(window))));
+    this.#settlement.request();
     return true;
   }
 
-  #settle(): void {
-    this.#settlement.settle(this.#progress.kept);
-  }
-
-  // ── days ───────────────────────────────────────────────────────────────────────────────────────────────────────────
-
-  /** A day that is over, or one with too many late parts. */
-  #startCompact(policy: RetentionPolicy, newestMs: number): boolean {
-    const { parts, open, clock, siblings, definitions, hook } = this.#house;
-    const today = dayOf(Math.min(newestMs, clock.now()) - GRACE_MS - WINDOW_MS);
-    const busy = new Set(open.numbers().map(dayOfWindow)); // what is unsealed of a day must have come after all that its file holds
-    const due = [...parts.days()].filter((day) => day < today && !busy.has(day) && this.#isWorthCompacting(day)).sort((a, b) => a - b)[0];
-    if (due === undefined) return false;
-    const neededBytes = this.#roomFor(policy, due);
-    if (this.#house.freeBytes() < neededBytes) return this.#removals.makeRoom(neededBytes, due);
-    const sealed: OwnLayout = { ...this.layout, frozen: new Map(), open: new OpenWindows() };
-    this.#compact = new CompactJob(sealed, due, { siblings, definitions, hook });
-    return true;
-  }
-
-  /** A file is written beside what it replaces. That must not eat into what is needed for new samples. */
-  #roomFor(policy: RetentionPolicy, day: number): number {
-    const { parts, days } = this.#house;
-    const rows = parts.rowsOf(day) + (days.get(day)?.rows ?? 0);
-    return policy.reserveBytes ? leastFreeBytes(policy) + rows * FILE_BYTES_PER_ROW : 0;
-  }
-
-  #abandonCompaction(): void {
-    this.#compact?.abandon();
-    this.#compact = undefined;
-  }
-
-  #isWorthCompacting(day: number): boolean {
-    const { parts, days } = this.#house;
-    if (this.#leftAlone.has(day)) return false;
-    if (!days.has(day)) return true;
-    if (!days.isReadable(day)) return false; // what cannot be read now is not replaced by what is left of it
-    const late = parts.rowsOf(day);
-    const crowded = [...parts.windowsOf(day)].some((window) => parts.of(window).length >= MAX_LATE_PARTS);
-    return crowded || late * 100 > (days.get(day)?.rows ?? 0);
-  }
-
-  #compactOn(job: CompactJob, isOver: () => boolean): boolean {
-    const isDone = job.step(isOver);
-    const { days, parts, catalogue, rollupDays, report } = this.#house;
-    if (!job.isWhole) {
-      this.#abandonCompaction();
-      this.#leftAlone.add(job.day);
-      report(`day ${job.day}`, new Error('it is left as it is, because not all of it can be read'));
-      return true;
-    }
-    if (!isDone) return true;
-    const before = days.get(job.day);
-    const day = job.finish();
-    this.#compact = undefined;
-    parts.dropDay(job.day);
-    days.put(day);
-    const rollups = catalogue.rollupDay(job.day);
-    if (rollups) rollupDays.put(rollups);
-    if (before) this.#settlement.discard(days.fileOf(before), 'a replaced day file');
-    this.#sweepDay(job.day);
-    this.#settle();
-    return true;
+  #settle(): boolean {
+    return this.#settlement.settle(this.#progress.kept);
   }
 
   #sweepDay(day: number): void {

@@ -2,6 +2,7 @@
  * Rollups: what was folded before, in cells of five minutes, so that longer steps in any time zone are composed without a look at the
  * samples. Drawn in docs/formats/rollup.md.
  */
+import type { SeriesId } from '../../core/tag.ts';
 import { Accumulator, type CellColumns } from '../fold.ts';
 import type { Aggregation } from '../telemetry.ts';
 import { Block, encodeBlock } from './codec/block.ts';
@@ -22,6 +23,12 @@ const FIRST_CAPACITY = 288;
 export interface RollupColumns extends CellColumns {
   readonly rows: number;
   readonly key: Float64Array;
+}
+
+/** The blob of a series. */
+export interface SeriesRollup {
+  readonly series: SeriesId;
+  readonly data: Uint8Array;
 }
 
 /** What an aggregation takes, besides the counts. */

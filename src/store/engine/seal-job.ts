@@ -4,12 +4,15 @@ import type { Blobs } from './blobs.ts';
 import type { Catalogue } from './catalogue.ts';
 import { contentsOf, type Part, type PartNumber } from './catalogue-reads.ts';
 import { WINDOW_MS } from './grid.ts';
+import type { LatestSamples } from './latest.ts';
 import type { OpenWindow } from './open-windows.ts';
 import { RollupBuilder } from './rollup.ts';
 import { bundleKey, bundleOf } from './rollups.ts';
 import type { Run } from './run.ts';
+import { SharedTimes } from './shared-times.ts';
 import type { Siblings } from './siblings.ts';
 import { tiePositions } from './ties.ts';
+import type { Wal } from './wal/log.ts';
 
 /**
  * Rows of a commit: about 2 ms of SQLite's work. Each commit writes the pages at the end of the tables and their index again, so that
@@ -17,9 +20,13 @@ import { tiePositions } from './ties.ts';
  */
 const ROWS_A_COMMIT = 200;
 
-interface SharedTimes {
-  readonly run: Run;
-  readonly row: number;
+/** What the work is done with. */
+export interface SealHouse {
+  readonly catalogue: Catalogue;
+  readonly blobs: Blobs;
+  readonly siblings: Siblings;
+  readonly latest: LatestSamples;
+  readonly wal: Wal;
 }
 
 export class SealJob {
@@ -27,9 +34,12 @@ export class SealJob {
   readonly windows: readonly OpenWindow[];
   /** Everything that came in before this is in these windows or was sealed before. */
   readonly sealedTo: Sequence;
+  readonly #house: SealHouse;
   readonly #catalogue: Catalogue;
   readonly #blobs: Blobs;
   readonly #siblings: Siblings;
+  /** Series whose newest sample is to be saved. */
+  readonly #newest: SeriesId[];
   /** Number of the part that each window gets. */
   readonly #parts: number[] = [];
   /** Series of each window that have a chunk, ascending. */
@@ -37,28 +47,26 @@ export class SealJob {
   #window = 0;
   /** Series of the present window that are left, in descending order. */
   #left: SeriesId[] = [];
-  /** Times of the present window by a hash of their content. */
-  #times = new Map<number, SharedTimes[]>();
+  /** Of the present window. */
+  #times = new SharedTimes();
   readonly #rollup = new RollupBuilder();
   /** What `#rollup` is of. */
   #bundle: number | undefined;
   /** Encoded, not in `store.db` yet. */
   #pending: (() => void)[] = [];
 
-  constructor(
-    windows: readonly OpenWindow[],
-    sealedTo: Sequence,
-    house: { readonly catalogue: Catalogue; readonly blobs: Blobs; readonly siblings: Siblings },
-  ) {
+  constructor(windows: readonly OpenWindow[], sealedTo: Sequence, house: SealHouse) {
+    this.#house = house;
     this.windows = windows;
     this.sealedTo = sealedTo;
     this.#catalogue = house.catalogue;
     this.#blobs = house.blobs;
     this.#siblings = house.siblings;
+    this.#newest = [...house.latest.unsaved()];
     this.#begin();
   }
 
-  /** Works until `isOver` says so; true when everything is encoded. Throws `store_failed` or `disk_full`: then the step may be repeated. */
+  /** Works until `isOver` says so; true when everything is encoded and the newest samples are saved. Throws `store_failed` or `disk_full`: then the step may be repeated. */
   step(isOver: () => boolean): boolean {
     while (this.#window < this.windows.length && this.#pending.length < ROWS_A_COMMIT) {
       const series = this.#left.pop();
@@ -67,11 +75,28 @@ export class SealJob {
       else this.#advance();
       if (isOver()) return false;
     }
-    this.#catalogue.commitUnsynced('sealing a window', () => {
-      for (const put of this.#pending) put();
+    if (this.#pending.length > 0) {
+      this.#catalogue.commitUnsynced('sealing a window', () => {
+        for (const put of this.#pending) put();
+      });
+      this.#pending = [];
+      return false;
+    }
+    return this.#saveNewest();
+  }
+
+  /** Saves some of the newest samples; true when all are. What comes in while it works is in the log as long as it is not sealed itself. */
+  #saveNewest(): boolean {
+    const { wal, latest } = this.#house;
+    const some = this.#newest.slice(-ROWS_A_COMMIT);
+    if (some.length === 0) return true;
+    wal.sync(); // none may be there that the log can still lose
+    this.#catalogue.commitUnsynced('saving newest samples', () => {
+      for (const row of latest.rows(some)) this.#catalogue.latest.put(row);
     });
-    this.#pending = [];
-    return this.#window >= this.windows.length;
+    latest.saved(some);
+    this.#newest.length -= some.length;
+    return this.#newest.length === 0;
   }
 
   /** What the caller commits when all is encoded. */
@@ -93,7 +118,7 @@ export class SealJob {
     this.#left = open.series().reverse();
     this.#sealed[this.#window] = [];
     this.#parts[this.#window] = this.#catalogue.nextPart(open.window);
-    this.#times = new Map();
+    this.#times = new SharedTimes();
   }
 
   #advance(): void {
@@ -136,29 +161,12 @@ export class SealJob {
     this.#sealed[this.#window]?.push(series);
   }
 
-  /** Series that are read together have the same times: stored once, found by content. */
   #timesRow(series: SeriesId, run: Run): number {
-    const hash = hashTimes(run);
-    const candidates = this.#times.get(hash) ?? [];
-    const known = candidates.find((candidate) => sameTimes(candidate.run, run));
-    if (known) return known.row;
-    const row = this.#catalogue.newTimesRow();
-    const data = this.#blobs.encodeChunkTimes(series, run);
-    this.#pending.push(() => this.#catalogue.putTimes(row, data));
-    this.#times.set(hash, [...candidates, { run, row }]);
-    return row;
+    return this.#times.rowOf(run, () => {
+      const row = this.#catalogue.newTimesRow();
+      const data = this.#blobs.encodeChunkTimes(series, run);
+      this.#pending.push(() => this.#catalogue.putTimes(row, data));
+      return row;
+    });
   }
-}
-
-/** FNV-like, over every seventh time: collisions are compared in full. */
-export function hashTimes({ timeMs, count }: Run): number {
-  let hash = count;
-  for (let index = 0; index < count; index += 7) hash = (Math.imul(hash, 31) + (timeMs[index] as number)) | 0;
-  return hash;
-}
-
-export function sameTimes(a: Run, b: Run): boolean {
-  if (a.count !== b.count) return false;
-  for (let index = 0; index < a.count; index++) if (a.timeMs[index] !== b.timeMs[index]) return false;
-  return true;
 }

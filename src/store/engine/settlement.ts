@@ -34,12 +34,17 @@ export class Settlement {
     this.#files.push([path, what]);
   }
 
-  /** The log is needed from `kept` on. Throws `store_failed` or `disk_full`. */
-  settle(kept: Sequence): void {
+  /** Something was committed. */
+  request(): void {
+    this.#isDue = true;
+  }
+
+  /** The log is needed from `kept` on. True when all is done. Throws `store_failed` or `disk_full`. */
+  settle(kept: Sequence): boolean {
     const { catalogue, wal, hook } = this.#house;
     this.#isDue = true;
     try {
-      if (!catalogue.checkpoint()) return;
+      if (!catalogue.checkpoint()) return false;
     } catch (error) {
       if (isGatewayError(error, 'disk_full')) this.#removeFiles(); // else a full disk would stay full; they are missed only if SQLite's log is lost too
       throw error;
@@ -49,6 +54,7 @@ export class Settlement {
     wal.release(kept);
     hook?.('released', 'segments');
     this.#removeFiles();
+    return true;
   }
 
   #removeFiles(): void {
