@@ -50,7 +50,7 @@ export class PlantLoad {
       onSync();
     }
     this.#clock.isHurried = this.#round % 4 !== 0;
-    for (let steps = random % 12; steps > 0; steps--) if (!(await this.#engine.expire())) break;
+    for (let steps = random % 48; steps > 0; steps--) if (!(await this.#engine.expire())) break;
   }
 
   async sync(): Promise<void> {

@@ -65,6 +65,7 @@ export class CatalogueReads {
   readonly #getTimes;
   readonly #getDayRollup;
   readonly #getWindowRollup;
+  readonly #getVersion;
   readonly #partsBetween;
   readonly #daysBetween;
   readonly #rollupDaysBetween;
@@ -81,6 +82,7 @@ export class CatalogueReads {
     this.#getTimes = database.prepare('SELECT data, sum FROM times WHERE id = ?');
     this.#getDayRollup = database.prepare('SELECT data, sum FROM day_rollup WHERE day = ? AND series = ?');
     this.#getWindowRollup = database.prepare('SELECT id, data, sum FROM window_rollup WHERE window = ? AND part = ? AND bundle = ?');
+    this.#getVersion = database.prepare('PRAGMA data_version').pluck(); // of what others have committed
     this.#partsBetween = database.prepare(`SELECT ${PART_COLUMNS} FROM part WHERE window >= ? AND window < ? ORDER BY window, part`);
     this.#daysBetween = database.prepare(`SELECT ${DAY_COLUMNS} FROM day WHERE day >= ? AND day < ? ORDER BY day`);
     this.#rollupDaysBetween = database.prepare('SELECT day, bytes, thinned FROM rollup_day WHERE day >= ? AND day < ? ORDER BY day');
@@ -112,6 +114,11 @@ export class CatalogueReads {
   times(id: number): Uint8Array | undefined {
     const row = this.#read(() => this.#getTimes.get(id) as { data: Uint8Array; sum: number } | undefined);
     return row && rowSum('times', id, row.data) === row.sum ? row.data : undefined;
+  }
+
+  /** Another number after each change of rollups that were there; it may change more often. */
+  rollupVersion(): number {
+    return this.#getVersion.get() as number;
   }
 
   /** Undefined also when it cannot be read, which is reported. */

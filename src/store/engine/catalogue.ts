@@ -49,6 +49,7 @@ export class Catalogue extends CatalogueReads {
   readonly #addDayRollup;
   #nextTimes: number;
   #nextRollup: number;
+  #rollupVersion = 0;
 
   /** Throws `store_failed` or `disk_full`. */
   constructor(file: string, report: Report, hook?: EngineHook) {
@@ -210,8 +211,13 @@ export class Catalogue extends CatalogueReads {
     return true;
   }
 
+  override rollupVersion(): number {
+    return this.#rollupVersion;
+  }
+
   /** Some rollups of a day, in place of those it had. `putRollupDay` says that all are there. */
   putDayRollups(day: number, rollups: readonly SeriesRollup[]): void {
+    this.#rollupVersion++;
     for (const { series, data } of rollups) this.#putDayRollup.run(day, series, data, rowSum('day_rollup', day, series, data));
   }
 
@@ -239,6 +245,7 @@ export class Catalogue extends CatalogueReads {
 
   /** Removes some rollups of a day, and with the last of them the day; true when there may be more. */
   removeRollups(day: number): boolean {
+    this.#rollupVersion++;
     const some = `SELECT series FROM day_rollup WHERE day = :day LIMIT ${ROLLUPS_AT_ONCE}`;
     const removed = this.database.prepare(`DELETE FROM day_rollup WHERE day = :day AND series IN (${some})`).run({ day }).changes;
     if (removed === ROLLUPS_AT_ONCE) return true;
@@ -267,6 +274,7 @@ export class Catalogue extends CatalogueReads {
 
   /** Forgets all rollups of a day at once. */
   forgetRollups(day: number): void {
+    this.#rollupVersion++;
     this.database.prepare('DELETE FROM day_rollup WHERE day = ?').run(day);
     this.database.prepare('DELETE FROM rollup_day WHERE day = ?').run(day);
   }
@@ -279,6 +287,7 @@ export class Catalogue extends CatalogueReads {
   /** Forgets the parts of a day; their chunks are then garbage, for `sweep`. */
   removeParts(day: number): void {
     const [first, end] = [day * WINDOWS_PER_DAY, (day + 1) * WINDOWS_PER_DAY];
+    this.#rollupVersion++;
     this.database.prepare('DELETE FROM part WHERE window >= ? AND window < ?').run(first, end);
     this.forgetParts(); // a number may come again when its chunks are swept
   }

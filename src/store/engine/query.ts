@@ -93,6 +93,7 @@ export class Query {
 
   aggregate(query: AggregateQuery): AggregateColumns {
     const ranking = this.#rank(query.series);
+    this.#rollups.follow();
     const where = { layout: this.#layout, rollups: this.#rollups };
     return new Aggregate(where, ranking, query, (rank, slab) => this.#tagRun(ranking, rank, slab)).columns();
   }

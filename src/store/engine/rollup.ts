@@ -14,6 +14,8 @@ import { lowerBound, type Run } from './run.ts';
 /** In the order in which they are written. */
 const COLUMNS = ['key', 'count', 'uncertain', 'numbers', 'min', 'max', 'sum', 'first', 'last'] as const;
 type ColumnName = (typeof COLUMNS)[number];
+/** What every aggregation takes. */
+const COUNTS: ReadonlySet<ColumnName> = new Set(['key', 'count', 'uncertain', 'numbers']);
 const BAD = 0x8000_0000;
 const UNCERTAIN = 0x4000_0000;
 /** Cells of a day of one series. */
@@ -126,22 +128,52 @@ export function cellValue(columns: RollupColumns, row: number, aggregation: Aggr
   return aggregation === 'avg' ? value / numbers : value;
 }
 
-/** The cells of a blob as far as an aggregation needs them; the other columns hold anything. Throws CorruptBlockError. */
+/** The column that an aggregation takes, besides the counts; null for none. */
+export function columnOf(aggregation: Aggregation): string | null {
+  return TAKES[aggregation];
+}
+
+/** A column that was decoded, and what of. */
+interface Decoded {
+  readonly bytes: Uint8Array;
+  readonly numbers: Float64Array;
+}
+
+/** Of each column the last one that was decoded: keys and counts are mostly the same from one blob to the next. */
+const lastDecoded = new Map<ColumnName, Decoded>();
+
+/**
+ * The cells of a blob as far as an aggregation needs them; the other columns hold anything. Nobody may change them. The checksum of the row that
+ * the blob is from was right. Throws CorruptBlockError.
+ */
 export function decodeRollup(blob: Uint8Array, aggregation: Aggregation): RollupColumns {
   if (blob.length === 0) return { rows: 0, ...newColumns(0) };
   const reader = new ByteReader(blob);
-  const needed: readonly (ColumnName | null)[] = ['key', 'count', 'uncertain', 'numbers', TAKES[aggregation]];
+  const takes = TAKES[aggregation];
   const columns: Partial<Record<ColumnName, Float64Array>> = {};
-  let rows = -1;
   for (const name of COLUMNS) {
-    const block = new Block(reader.take(reader.varint())); // the checksums of all are looked at
-    if (rows < 0) rows = block.count;
-    if (block.count !== rows) throw new CorruptBlockError('columns of a rollup differ in length');
-    if (!needed.includes(name)) continue;
-    const column = new Float64Array(rows);
-    block.numbersInto(column);
+    const bytes = reader.take(reader.varint());
+    if (!COUNTS.has(name) && name !== takes) continue;
+    const column = decodeColumn(name, bytes);
+    if (column.length !== (columns.key ?? column).length) throw new CorruptBlockError('columns of a rollup differ in length');
     columns[name] = column;
   }
-  for (const name of COLUMNS) columns[name] ??= columns.key as Float64Array;
-  return { rows, ...(columns as Record<ColumnName, Float64Array>) };
+  const { key } = columns as Record<ColumnName, Float64Array>;
+  for (const name of COLUMNS) columns[name] ??= key;
+  return { rows: key.length, ...(columns as Record<ColumnName, Float64Array>) };
+}
+
+function decodeColumn(name: ColumnName, bytes: Uint8Array): Float64Array {
+  for (const known of [lastDecoded.get(name), name === 'numbers' ? lastDecoded.get('count') : undefined]) {
+    if (known && isSame(known.bytes, bytes)) return known.numbers;
+  }
+  const block = new Block(bytes);
+  const numbers = new Float64Array(block.count);
+  block.numbersInto(numbers);
+  if (COUNTS.has(name)) lastDecoded.set(name, { bytes: bytes.slice(), numbers });
+  return numbers;
+}
+
+function isSame(a: Uint8Array, b: Uint8Array): boolean {
+  return a.length === b.length && Buffer.compare(a, b) === 0;
 }

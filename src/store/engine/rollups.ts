@@ -3,8 +3,9 @@ import type { SeriesId } from '../../core/tag.ts';
 import type { Aggregation } from '../telemetry.ts';
 import type { CatalogueReads, PartNumber } from './catalogue-reads.ts';
 import { CorruptBlockError } from './codec/corrupt-block-error.ts';
+import { DecodedRollups } from './decoded-rollups.ts';
 import { ROLLUP_MS, WINDOW_MS } from './grid.ts';
-import { decodeRollup, type RollupColumns } from './rollup.ts';
+import { columnOf, decodeRollup, type RollupColumns } from './rollup.ts';
 import { lowerBound } from './run.ts';
 
 /** Series whose rollups of a window lie together, by id: those of one machine are mostly asked together, and few others with them. */
@@ -30,6 +31,7 @@ export interface Cells {
 }
 
 export class Rollups {
+  readonly #decoded = new DecodedRollups();
   readonly #catalogue: CatalogueReads;
   readonly #report: (what: string, error: unknown) => void;
 
@@ -38,14 +40,23 @@ export class Rollups {
     this.#report = report;
   }
 
+  /** To be called before a query: the tables may have changed since the last one. */
+  follow(): void {
+    this.#decoded.follow(this.#catalogue.rollupVersion());
+  }
+
   /** Undefined where there is none, or it is damaged (which is reported): then the samples themselves must be asked. */
   day(day: number, series: SeriesId, aggregation: Aggregation): RollupColumns | undefined {
-    return this.#decode(this.#catalogue.dayRollup(day, series), aggregation, () => `the rollup of series ${series} on day ${day}`);
+    return this.#decoded.get(`${day}/${series}/${columnOf(aggregation)}`, () =>
+      this.#decode(this.#catalogue.dayRollup(day, series), aggregation, () => `the rollup of series ${series} on day ${day}`),
+    );
   }
 
   /** The same of a bundle of series in a window; `ofBundle` finds a series in it. */
-  bundle(part: PartNumber, bundle: number, aggregation: Aggregation): RollupColumns | undefined {
-    return this.#decode(this.#catalogue.windowRollup(part, bundle), aggregation, () => `rollup ${bundle} of window ${part.window}`);
+  bundle({ window, part }: PartNumber, bundle: number, aggregation: Aggregation): RollupColumns | undefined {
+    return this.#decoded.get(`${window}:${part}/${bundle}/${columnOf(aggregation)}`, () =>
+      this.#decode(this.#catalogue.windowRollup({ window, part }, bundle), aggregation, () => `rollup ${bundle} of window ${window}`),
+    );
   }
 
   #decode(blob: Uint8Array | undefined, aggregation: Aggregation, what: () => string): RollupColumns | undefined {
