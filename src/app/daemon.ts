@@ -10,7 +10,7 @@ import { systemClock } from '../core/clock.ts';
 import { GatewayError, messageOf } from '../core/errors.ts';
 import type { Log } from '../core/log.ts';
 import { Ring } from '../core/ring.ts';
-import type { UnixMs } from '../core/time.ts';
+import { MAX_AHEAD_MS, type UnixMs } from '../core/time.ts';
 import { DRIVERS } from '../drivers/registry.ts';
 import { Pipeline } from '../ingest/pipeline.ts';
 import type { SourceSpec } from '../ingest/source.ts';
@@ -134,7 +134,10 @@ async function furnish(config: LoadedConfig, log: Log, undo: (() => Promise<void
   undo.push(() => store.stop());
   const clock = new WallClock({ machine: systemClock, builtMs: buildMs(), newestMs: recovered.newestMs });
   const packSources = new Set(config.sources.filter((source) => source.profile !== undefined).map((source) => source.id));
-  const live = new LiveValues((series) => tags.entry(series)?.seenMs ?? Number.NEGATIVE_INFINITY);
+  const live = new LiveValues(
+    (series) => tags.entry(series)?.seenMs ?? Number.NEGATIVE_INFINITY,
+    () => clock.now() + MAX_AHEAD_MS,
+  );
   const twins = new TwinRegistry({
     clock,
     log: log.child({ part: 'twin' }),

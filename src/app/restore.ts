@@ -35,8 +35,8 @@ function show(columns: Columns, live: LiveValues): void {
     const timeMs = columns.timeMs[row] as UnixMs;
     const status = columns.status[row] as StatusCode;
     const wide = columns.wide?.[row];
-    if (typeof wide === 'string') live.text(series, timeMs, wide, status);
-    else if (typeof wide === 'bigint') live.integer(series, timeMs, wide, true, status);
-    else live.number(series, timeMs, columns.numbers[row] as number, status);
+    if (typeof wide === 'string') live.text(series, timeMs, wide, status, false);
+    else if (typeof wide === 'bigint') live.integer(series, timeMs, wide, true, status, false);
+    else live.number(series, timeMs, columns.numbers[row] as number, status, false);
   }
 }

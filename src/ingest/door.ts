@@ -39,6 +39,8 @@ export class Door implements Emit {
   #wantedSlots = 0;
   /** Set by #timeOf: the reading's own time was beyond belief. */
   #ahead = false;
+  /** Set by #timeOf: the reading has the box's time, not one of its own. */
+  #stamped = false;
 
   constructor(options: DoorOptions) {
     this.#options = options;
@@ -194,7 +196,8 @@ export class Door implements Emit {
   }
 
   #leaveOut(entry: Entry, atMs: UnixMs): void {
-    entry.seenMs = Math.max(entry.seenMs, atMs);
+    const setBack = this.#stamped || entry.seenMs > this.#pipeline.nowMs + MAX_AHEAD_MS;
+    entry.seenMs = setBack ? atMs : Math.max(entry.seenMs, atMs);
     this.#account.deadbanded++;
   }
 
@@ -207,6 +210,7 @@ export class Door implements Emit {
   /** Whole milliseconds; the box's time where the device gave none or one beyond belief; undefined (booked) for no time at all. */
   #timeOf(timeMs: UnixMs | undefined): UnixMs | undefined {
     this.#ahead = false;
+    this.#stamped = timeMs === undefined;
     const { nowMs } = this.#pipeline;
     if (timeMs === undefined) return nowMs;
     if (!(timeMs >= MIN_TIME_MS && timeMs <= MAX_TIME_MS)) {
@@ -215,6 +219,7 @@ export class Door implements Emit {
     }
     if (timeMs > nowMs + MAX_AHEAD_MS && this.#options.clockTrusted()) {
       this.#ahead = true;
+      this.#stamped = true;
       this.#account.clockAhead++;
       return nowMs;
     }
@@ -223,17 +228,31 @@ export class Door implements Emit {
 
   #push(entry: Entry, atMs: UnixMs, number: number, wide: string | bigint | undefined, status: StatusCode): void {
     const { ring } = this.#pipeline;
-    const late = atMs < entry.lastMs;
+    const late = atMs < entry.lastMs && !this.#isSetBack(entry, atMs);
     if ((entry.defined || this.#define(entry)) && pushInto(ring, entry, atMs, number, wide, status, late)) {
       this.#pipeline.pushed(this.#account);
       if (!late) {
         entry.arrivedMs = this.#pipeline.nowMs;
         remember(entry, atMs, number, wide, status);
-      } else if (status === BAD_NO_COMMUNICATION) entry.lost = true; // late only because the clock was set back
+      }
       return;
     }
     this.#account.drop('store_full');
     this.#pipeline.liveOnly((live) => pushInto(live, entry, atMs, number, wide, status, late));
+  }
+
+  /**
+   * Whether a reading older than the newest is the newest all the same, because a clock was set back: it has the box's own
+   * time; or the box's clock, and with it the device's, was set back since the newest came in; or the newest lies where no
+   * time is believed.
+   */
+  #isSetBack({ lastMs, arrivedMs }: Entry, atMs: UnixMs): boolean {
+    if (this.#stamped) return true;
+    const { nowMs } = this.#pipeline;
+    if (arrivedMs !== undefined && arrivedMs > nowMs) return atMs >= lastMs - (arrivedMs - nowMs) - MAX_AHEAD_MS;
+    const isPresent = Math.abs(atMs - nowMs) <= MAX_AHEAD_MS;
+    if (lastMs > nowMs + MAX_AHEAD_MS) return isPresent || this.#options.clockTrusted();
+    return arrivedMs === undefined && lastMs > nowMs && isPresent;
   }
 
   #define(entry: Entry): boolean {
@@ -254,8 +273,8 @@ function isSettled(entry: Entry, atMs: UnixMs, status: StatusCode, last: number,
 
 /** What is compared with the next reading: only what the ring has taken. */
 function remember(entry: Entry, atMs: UnixMs, number: number, wide: string | bigint | undefined, status: StatusCode): void {
+  entry.seenMs = atMs < entry.lastMs ? atMs : Math.max(entry.seenMs, atMs);
   entry.lastMs = atMs;
-  entry.seenMs = Math.max(entry.seenMs, atMs);
   entry.lastNumber = number;
   entry.lastWide = wide;
   entry.lastStatus = status;

@@ -22,10 +22,18 @@ export class LiveValues {
   /** Text and 64-bit integers. */
   readonly #wide: (string | bigint | undefined)[] = [];
   readonly #seenMs: (series: SeriesId) => number;
+  readonly #latestMs: () => number;
 
-  /** `seenMs`: time of a series' newest reading, those within its deadband, which do not come here, among them: they show that the tag is alive. */
-  constructor(seenMs: (series: SeriesId) => number = () => Number.NEGATIVE_INFINITY) {
+  /**
+   * `seenMs`: time of a series' newest reading, those within its deadband, which do not come here, among them: they show that the tag is alive.
+   * `latestMs`: no later time is believed; what lies beyond it since the clock was set back hides no other series.
+   */
+  constructor(
+    seenMs: (series: SeriesId) => number = () => Number.NEGATIVE_INFINITY,
+    latestMs: () => number = () => Number.POSITIVE_INFINITY,
+  ) {
     this.#seenMs = seenMs;
+    this.#latestMs = latestMs;
   }
 
   /** A series exists; must come before its first sample. */
@@ -40,17 +48,19 @@ export class LiveValues {
     tags.set(def.tag, [...(tags.get(def.tag) ?? []), series]);
   }
 
-  number(series: SeriesId, timeMs: UnixMs, value: number, status: StatusCode): void {
-    this.#arrive(series, timeMs, status);
-    if (!Number.isNaN(value) && this.#isUsable(series, timeMs, status)) this.#numbers[series] = value;
+  // A late one never replaces a newer. One that is not late does, even where its time is the earlier: a clock was set back.
+
+  number(series: SeriesId, timeMs: UnixMs, value: number, status: StatusCode, late: boolean): void {
+    this.#arrive(series, timeMs, status, late);
+    if (!Number.isNaN(value) && this.#isUsable(series, timeMs, status, late)) this.#numbers[series] = value;
   }
 
-  integer(series: SeriesId, timeMs: UnixMs, value: bigint, _signed: boolean, status: StatusCode): void {
-    this.#arriveWide(series, timeMs, value, status);
+  integer(series: SeriesId, timeMs: UnixMs, value: bigint, _signed: boolean, status: StatusCode, late: boolean): void {
+    this.#arriveWide(series, timeMs, value, status, late);
   }
 
-  text(series: SeriesId, timeMs: UnixMs, value: string, status: StatusCode): void {
-    this.#arriveWide(series, timeMs, value, status);
+  text(series: SeriesId, timeMs: UnixMs, value: string, status: StatusCode, late: boolean): void {
+    this.#arriveWide(series, timeMs, value, status, late);
   }
 
   /** The newest by time over all series of the tag; undefined when nothing was ever received. */
@@ -59,12 +69,16 @@ export class LiveValues {
     let newest: SeriesId | undefined;
     let usable: SeriesId | undefined;
     let seenMs = Number.NEGATIVE_INFINITY;
+    const latestMs = candidates.length > 1 ? this.#latestMs() : Number.POSITIVE_INFINITY;
     for (const series of candidates) {
       if (binding.source !== undefined && this.#definitions[series]?.source !== binding.source) continue;
-      seenMs = Math.max(seenMs, this.#seenMs(series));
+      const seriesSeenMs = this.#seenMs(series);
+      if (seriesSeenMs <= latestMs) seenMs = Math.max(seenMs, seriesSeenMs);
       if (this.#newestMs[series] === Number.NEGATIVE_INFINITY) continue;
-      if (newest === undefined || isLater(this.#newestMs, this.#newestArrival, series, newest)) newest = series;
-      if (usable === undefined || isLater(this.#usableMs, this.#usableArrival, series, usable)) usable = series;
+      if (newest === undefined || isLater({ timesMs: this.#newestMs, arrivals: this.#newestArrival, latestMs }, series, newest))
+        newest = series;
+      if (usable === undefined || isLater({ timesMs: this.#usableMs, arrivals: this.#usableArrival, latestMs }, series, usable))
+        usable = series;
     }
     if (newest === undefined || usable === undefined) return undefined;
     const valueMs = this.#at(this.#usableMs, usable);
@@ -108,22 +122,22 @@ export class LiveValues {
     }
   }
 
-  #arriveWide(series: SeriesId, timeMs: UnixMs, value: string | bigint, status: StatusCode): void {
-    this.#arrive(series, timeMs, status);
-    if (this.#isUsable(series, timeMs, status)) this.#wide[series] = value;
+  #arriveWide(series: SeriesId, timeMs: UnixMs, value: string | bigint, status: StatusCode, late: boolean): void {
+    this.#arrive(series, timeMs, status, late);
+    if (this.#isUsable(series, timeMs, status, late)) this.#wide[series] = value;
   }
 
-  #arrive(series: SeriesId, timeMs: UnixMs, status: StatusCode): void {
+  #arrive(series: SeriesId, timeMs: UnixMs, status: StatusCode, late: boolean): void {
     this.#arrivals++;
-    if (timeMs < this.#at(this.#newestMs, series)) return;
+    if (late && timeMs < this.#at(this.#newestMs, series)) return;
     this.#newestMs[series] = timeMs;
     this.#newestStatus[series] = status;
     this.#newestArrival[series] = this.#arrivals;
   }
 
   /** True (noted) when a value that has just arrived is the newest that is not bad. */
-  #isUsable(series: SeriesId, timeMs: UnixMs, status: StatusCode): boolean {
-    if (isBad(status) || timeMs < this.#at(this.#usableMs, series)) return false;
+  #isUsable(series: SeriesId, timeMs: UnixMs, status: StatusCode, late: boolean): boolean {
+    if (isBad(status) || (late && timeMs < this.#at(this.#usableMs, series))) return false;
     this.#usableMs[series] = timeMs;
     this.#usableArrival[series] = this.#arrivals;
     return true;
@@ -144,9 +158,17 @@ export class LiveValues {
   }
 }
 
-function isLater(timesMs: Float64Array, arrivals: Float64Array, series: SeriesId, other: SeriesId): boolean {
-  const differenceMs = (timesMs[series] as number) - (timesMs[other] as number);
-  return differenceMs > 0 || (differenceMs === 0 && (arrivals[series] as number) > (arrivals[other] as number));
+interface Order {
+  readonly timesMs: Float64Array;
+  readonly arrivals: Float64Array;
+  readonly latestMs: number;
+}
+
+function isLater({ timesMs, arrivals, latestMs }: Order, series: SeriesId, other: SeriesId): boolean {
+  const believed = (timeMs: number) => (timeMs > latestMs ? Number.NEGATIVE_INFINITY : timeMs);
+  const mineMs = believed(timesMs[series] as number);
+  const otherMs = believed(timesMs[other] as number);
+  return mineMs > otherMs || (mineMs === otherMs && (arrivals[series] as number) > (arrivals[other] as number));
 }
 
 function moved<Column extends Float64Array | Uint32Array>(column: Column, larger: Column): Column {

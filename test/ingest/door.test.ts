@@ -142,6 +142,102 @@ describe('the time of a reading', () => {
   });
 });
 
+describe('a clock that is set back', () => {
+  const HOUR_MS = 3_600_000;
+  const shown = (of: Bench) => of.stored().map(({ value, historical }) => [value, historical]);
+
+  it.each([60_000, HOUR_MS, 24 * HOUR_MS])('by %d ms holds back no value, whether the box or the driver stamps it', async (stepMs) => {
+    const b = bench();
+    const door = b.door();
+    const given = open(door, 'polled');
+    const none = open(door, 'stamped');
+    const poll = async (value: number) => {
+      door.number(given, (b.clock.now() - 3) as UnixMs, value, GOOD);
+      door.number(none, undefined, value, GOOD);
+      await b.clock.advance(1_000);
+    };
+    await poll(1);
+    b.clock.stepWall(-stepMs);
+    await poll(2);
+    await poll(3);
+    expect(shown(b)).toEqual([1, 1, 2, 2, 3, 3].map((value) => [value, false]));
+    expect(b.tags.entry(given)?.seenMs).toBe(b.clock.now() - 1_003);
+    expect(b.live.all.map(({ historical }) => historical)).toEqual(Array(6).fill(false));
+  });
+
+  it('makes no news of a backfill', async () => {
+    const b = bench();
+    const door = b.door();
+    const series = open(door);
+    door.number(series, at(0), 1, GOOD);
+    await turn();
+    b.clock.stepWall(-HOUR_MS);
+    door.number(series, at(-24 * HOUR_MS), 2, GOOD);
+    door.number(series, at(-HOUR_MS), 3, GOOD);
+    expect(shown(b)).toEqual([
+      [1, false],
+      [2, true],
+      [3, false],
+    ]);
+  });
+
+  it('frees what was within the deadband too', async () => {
+    const b = bench();
+    const door = b.door();
+    const series = open(door, 'flow', { deadband: { type: 'absolute', value: 1 } });
+    door.number(series, undefined, 10, GOOD);
+    await b.clock.advance(HOUR_MS);
+    door.number(series, undefined, 10, GOOD);
+    await turn();
+    b.clock.stepWall(-HOUR_MS / 2);
+    door.number(series, undefined, 10, GOOD);
+    expect(b.tags.entry(series)?.seenMs).toBe(b.clock.now());
+  });
+
+  it.each([60_000, HOUR_MS])('by %d ms over a restart holds back nothing either', (stepMs) => {
+    const b = bench();
+    const door = b.door();
+    const series = open(door);
+    Object.assign(b.tags.entry(series) ?? {}, { typed: true, lastMs: at(stepMs), lastNumber: 1, lastStatus: GOOD });
+    door.number(series, at(-3), 2, GOOD);
+    expect(shown(b)).toEqual([[2, false]]);
+  });
+
+  it('while it is not to be trusted: a newest value that lies ahead gives way to one of the present alone', () => {
+    const b = bench({ clockTrusted: () => false });
+    const door = b.door();
+    const series = open(door);
+    door.number(series, at(HOUR_MS), 1, GOOD);
+    door.number(series, at(HOUR_MS / 2), 2, GOOD);
+    door.number(series, at(-3), 3, GOOD);
+    door.number(series, at(10), 4, GOOD);
+    expect(shown(b)).toEqual([
+      [1, false],
+      [2, true],
+      [3, false],
+      [4, false],
+    ]);
+  });
+
+  it('leaves a lost link lost once', async () => {
+    const b = bench();
+    const door = b.door();
+    const series = open(door);
+    door.number(series, undefined, 1, GOOD);
+    await turn();
+    b.clock.stepWall(-HOUR_MS);
+    door.lost();
+    door.lost();
+    door.number(series, undefined, 2, GOOD);
+    expect(b.stored().map(({ status, historical }) => [status, historical])).toEqual(
+      [
+        [BAD_NO_COMMUNICATION, false],
+        [GOOD, false],
+      ].toSpliced(0, 0, [GOOD, false]),
+    );
+  });
+});
+
 describe('a reading that says nothing new', () => {
   it('is left out when time, value and status are those of the last one', () => {
     const b = bench();

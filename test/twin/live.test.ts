@@ -15,10 +15,17 @@ const FLOW = { asset: 'pump', tag: 'flow' };
 function live(...defs: readonly SeriesDef[]) {
   const values = new LiveValues();
   for (const [index, def] of defs.entries()) values.define((index + 1) as SeriesId, def);
+  /** As the door judges it while no clock is set. */
+  const newest = new Map<number, number>();
+  const isLate = (series: number, timeMs: number) => {
+    const late = timeMs < (newest.get(series) ?? Number.NEGATIVE_INFINITY);
+    if (!late) newest.set(series, timeMs);
+    return late;
+  };
   const number = (series: number, timeMs: number, value: number, status: StatusCode = GOOD) =>
-    values.number(series as SeriesId, timeMs as UnixMs, value, status);
+    values.number(series as SeriesId, timeMs as UnixMs, value, status, isLate(series, timeMs));
   const text = (series: number, timeMs: number, value: string, status: StatusCode = GOOD) =>
-    values.text(series as SeriesId, timeMs as UnixMs, value, status);
+    values.text(series as SeriesId, timeMs as UnixMs, value, status, isLate(series, timeMs));
   const reading = (more: { readonly source?: string } = {}) => values.reading('default', { ...FLOW, ...more });
   return { values, number, text, reading };
 }
@@ -36,7 +43,7 @@ describe('the live value of one series', () => {
     const values = new LiveValues(() => seenMs);
     values.define(1 as SeriesId, definition());
     expect(values.reading('default', FLOW)).toBeUndefined();
-    values.number(1 as SeriesId, 100 as UnixMs, 1, GOOD);
+    values.number(1 as SeriesId, 100 as UnixMs, 1, GOOD, false);
     expect(values.reading('default', FLOW)).toMatchObject({ valueMs: 100, newestMs: 100 });
     seenMs = 300;
     expect(values.reading('default', FLOW)).toMatchObject({ value: 1, valueMs: 100, newestMs: 300 });
@@ -96,17 +103,43 @@ describe('the live value of one series', () => {
   ])('of type %s shows %s as %s', (valueType, given, shown) => {
     const { values, reading } = live(definition(valueType));
     const [series, timeMs] = [1 as SeriesId, 5 as UnixMs];
-    if (typeof given === 'bigint') values.integer(series, timeMs, given, valueType === 'i64', GOOD);
-    else if (typeof given === 'string') values.text(series, timeMs, given, GOOD);
-    else values.number(series, timeMs, Number(given), GOOD);
+    if (typeof given === 'bigint') values.integer(series, timeMs, given, valueType === 'i64', GOOD, false);
+    else if (typeof given === 'string') values.text(series, timeMs, given, GOOD, false);
+    else values.number(series, timeMs, Number(given), GOOD, false);
     expect(reading()).toMatchObject({ value: shown });
   });
 
   it('of text and of 64 bits stays under a missing sample too', () => {
     const { values, text, reading } = live(definition('string'));
     text(1, 5, 'on');
-    values.number(1 as SeriesId, 9 as UnixMs, Number.NaN, BAD);
+    values.number(1 as SeriesId, 9 as UnixMs, Number.NaN, BAD, false);
     expect(reading()).toMatchObject({ value: 'on', valueMs: 5, quality: 'bad', newestMs: 9 });
+  });
+});
+
+describe('the live value after the clock was set back', () => {
+  const at = (timeMs: number) => [1 as SeriesId, timeMs as UnixMs] as const;
+
+  it('is the next one that is not late, though its time is the earlier', () => {
+    const { values, reading } = live(definition());
+    values.number(...at(5_000), 1, GOOD, false);
+    values.number(...at(1_000), 2, GOOD, false);
+    expect(reading()).toMatchObject({ value: 2, valueMs: 1_000, newestMs: 1_000 });
+    values.number(...at(1_500), Number.NaN, BAD_NO_COMMUNICATION, false);
+    expect(reading()).toMatchObject({ value: 2, valueMs: 1_000, newestMs: 1_500, quality: 'bad' });
+  });
+
+  it('is not hidden by what another source left in the future', () => {
+    let latestMs = 9_000;
+    const values = new LiveValues(undefined, () => latestMs);
+    values.define(1 as SeriesId, definition('f64', { source: 'a' }));
+    values.define(2 as SeriesId, definition('f64', { source: 'b' }));
+    values.number(...at(5_000), 1, GOOD, false);
+    values.number(2 as SeriesId, 1_000 as UnixMs, 2, GOOD, false);
+    expect(values.reading('default', FLOW)).toMatchObject({ value: 1, newestMs: 5_000 });
+    latestMs = 4_000;
+    expect(values.reading('default', FLOW)).toMatchObject({ value: 2, newestMs: 1_000, source: 'b' });
+    expect(values.reading('default', { ...FLOW, source: 'a' })).toMatchObject({ value: 1 });
   });
 });
 
@@ -203,7 +236,7 @@ describe('the catalogue of live values', () => {
     const ids = [1, 1_023, 1_024, 1_025, 4_000, 70_000];
     for (const id of ids) {
       values.define(id as SeriesId, definition('f64', { tag: `t${id}` }));
-      values.number(id as SeriesId, id as UnixMs, id, GOOD);
+      values.number(id as SeriesId, id as UnixMs, id, GOOD, false);
     }
     for (const id of ids) expect(values.reading('default', { asset: 'pump', tag: `t${id}` })).toMatchObject({ value: id, newestMs: id });
   });
