@@ -12,6 +12,8 @@ const MAX_WAITING = 10_000; // while the disk hangs
 export interface AuditLogOptions {
   readonly records: AuditStore;
   readonly clock: Clock;
+  /** While false, no row goes for its age. */
+  readonly clockTrusted: () => boolean;
   readonly log: Log;
 }
 
@@ -74,12 +76,12 @@ export class AuditLog {
   }
 
   async #append(): Promise<void> {
-    const { records, clock, log } = this.#options;
+    const { records, clock, clockTrusted, log } = this.#options;
     const batch = this.#waiting;
     this.#waiting = new Map();
     this.#inFlight = batch.size;
     try {
-      await records.appendAudit([...batch.values()], clock.now());
+      await records.appendAudit([...batch.values()], clockTrusted() ? clock.now() : null);
       this.#failing = false;
     } catch (error) {
       this.#failing = true;

@@ -82,10 +82,12 @@ export interface Command {
 
 export interface ApiServices {
   readonly clock: Clock;
-  /** False while the box's own time is not to be trusted: then no reading is refused for its time. */
+  /** False while the box's own time is not to be trusted: then nothing is deleted for its age. */
   clockTrusted(): boolean;
   /** Samples older than this are not kept as they are, so none is taken in; null: kept whatever their age. */
   rawMaxAgeMs(): number | null;
+  /** The latest time that is believed of a reading. */
+  latestMs(): UnixMs;
   readonly log: Log;
   readonly version: string;
   readonly store: TelemetryReads;

@@ -10,7 +10,7 @@ import { systemClock } from '../core/clock.ts';
 import { GatewayError, messageOf } from '../core/errors.ts';
 import type { Log } from '../core/log.ts';
 import { Ring } from '../core/ring.ts';
-import { MAX_AHEAD_MS, type UnixMs } from '../core/time.ts';
+import type { UnixMs } from '../core/time.ts';
 import { DRIVERS } from '../drivers/registry.ts';
 import { Pipeline } from '../ingest/pipeline.ts';
 import type { SourceSpec } from '../ingest/source.ts';
@@ -136,7 +136,7 @@ async function furnish(config: LoadedConfig, log: Log, undo: (() => Promise<void
   const packSources = new Set(config.sources.filter((source) => source.profile !== undefined).map((source) => source.id));
   const live = new LiveValues(
     (series) => tags.entry(series)?.seenMs ?? Number.NEGATIVE_INFINITY,
-    () => clock.now() + MAX_AHEAD_MS,
+    () => clock.latestMs,
   );
   const twins = new TwinRegistry({
     clock,
@@ -180,7 +180,7 @@ function supervision(config: LoadedConfig, clock: WallClock) {
     clock,
     random: Math.random,
     isTenant: (tenant: string) => tenants.has(tenant),
-    clockTrusted: () => clock.trusted,
+    latestMs: () => clock.latestMs,
     stateDir: (type: string) => join(config.dataDir, type),
   };
 }

@@ -54,6 +54,7 @@ export function apiServices(parts: Parts): ApiServices {
     clock,
     clockTrusted: () => clock.trusted,
     rawMaxAgeMs: () => parts.rawMaxAgeMs,
+    latestMs: () => clock.latestMs,
     log,
     version,
     store: store.telemetry,

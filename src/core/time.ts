@@ -12,6 +12,12 @@ export const MAX_TIME_MS = (Date.UTC(10_000, 0, 1) - 1) as UnixMs;
 /** How far ahead of the box a sample's time may lie before it is no longer believed. The one constant for "too far ahead". */
 export const MAX_AHEAD_MS = 300_000;
 
+/**
+ * The same while the box does not know the time itself. It may have lain in a store room, so that the devices are right
+ * and it is not; but a year typed wrong lies further ahead.
+ */
+export const MAX_AHEAD_UNSET_MS = 180 * 86_400_000;
+
 let printedMs = Number.NaN;
 let printed = '';
 

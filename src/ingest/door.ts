@@ -22,8 +22,8 @@ export interface DoorOptions {
   readonly tenant: string;
   /** Tenants that a reading may name. */
   readonly isTenant: (tenant: string) => boolean;
-  /** False while the box's own clock is not to be trusted: then no time is "too far ahead". */
-  readonly clockTrusted: () => boolean;
+  /** The latest time that is believed of a reading; asked only for one that lies MAX_AHEAD_MS ahead of the box. */
+  readonly latestMs: () => UnixMs;
 }
 
 export class Door implements Emit {
@@ -217,7 +217,7 @@ export class Door implements Emit {
       this.#account.reject('invalid_time');
       return undefined;
     }
-    if (timeMs > nowMs + MAX_AHEAD_MS && this.#options.clockTrusted()) {
+    if (timeMs > nowMs + MAX_AHEAD_MS && timeMs > this.#options.latestMs()) {
       this.#ahead = true;
       this.#stamped = true;
       this.#account.clockAhead++;
@@ -251,7 +251,7 @@ export class Door implements Emit {
     const { nowMs } = this.#pipeline;
     if (arrivedMs !== undefined && arrivedMs > nowMs) return atMs >= lastMs - (arrivedMs - nowMs) - MAX_AHEAD_MS;
     const isPresent = Math.abs(atMs - nowMs) <= MAX_AHEAD_MS;
-    if (lastMs > nowMs + MAX_AHEAD_MS) return isPresent || this.#options.clockTrusted();
+    if (lastMs > nowMs + MAX_AHEAD_MS) return isPresent || lastMs > this.#options.latestMs();
     return arrivedMs === undefined && lastMs > nowMs && isPresent;
   }
 

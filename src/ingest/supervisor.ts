@@ -27,7 +27,7 @@ export interface SupervisorOptions {
   readonly log: Log;
   readonly random: () => number;
   readonly isTenant: (tenant: string) => boolean;
-  readonly clockTrusted: () => boolean;
+  readonly latestMs: () => UnixMs;
   /** Where a driver type keeps its certificates. */
   readonly stateDir: (type: string) => string;
 }
@@ -153,8 +153,8 @@ export class Supervisor {
 
   /** A door without a driver, for readings that come over REST. */
   openDoor(source: string, tenant: string): Door {
-    const { pipeline, isTenant, clockTrusted } = this.#options;
-    return new Door({ pipeline, account: this.account(source, tenant), source, tenant, isTenant, clockTrusted });
+    const { pipeline, isTenant, latestMs } = this.#options;
+    return new Door({ pipeline, account: this.account(source, tenant), source, tenant, isTenant, latestMs });
   }
 
   /** The books of a source; those of REST are kept for each tenant apart. */

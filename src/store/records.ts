@@ -133,8 +133,8 @@ export interface AnswerStore {
 }
 
 export interface AuditStore {
-  /** All of them in one commit. Rows that are too old or too many go. */
-  appendAudit(entries: readonly AuditEntry[], nowMs: UnixMs): Promise<void>;
+  /** All of them in one commit. Rows that are too old or too many go; `nowMs` null: the time is not known, and none is too old. */
+  appendAudit(entries: readonly AuditEntry[], nowMs: UnixMs | null): Promise<void>;
   audit(filter: AuditFilter): Promise<AuditPage>;
 }
 
@@ -163,7 +163,8 @@ export interface StoredRuleState {
 
 /** What is saved together: all of it or nothing. */
 export interface AlertChange {
-  readonly nowMs: UnixMs;
+  /** By which resolved alerts are too old; null while the time is not known: then none is. */
+  readonly nowMs: UnixMs | null;
   /** Created or replaced. */
   readonly alerts: readonly StoredAlert[];
   readonly states: readonly StoredRuleState[];

@@ -120,10 +120,18 @@ function entry(more: Partial<AuditEntry> = {}): AuditEntry {
 const rig = () => {
   const services = new FakeServices();
   const clock = new ManualClock();
-  return { services, clock, log: new AuditLog({ records: services.records, clock, log: silentLog }) };
+  return { services, clock, log: new AuditLog({ records: services.records, clock, clockTrusted: () => true, log: silentLog }) };
 };
 
 describe('rows on their way to the disk', () => {
+  it.each([true, false])('are too old by the clock only where that is trusted: %s', async (trusted) => {
+    const { services, clock } = rig();
+    const log = new AuditLog({ records: services.records, clock, clockTrusted: () => trusted, log: silentLog });
+    log.record(entry());
+    await log.flush();
+    expect(services.auditAgedMs).toEqual([trusted ? clock.now() : null]);
+  });
+
   it('gather for a second and go in one commit', async () => {
     const { services, clock, log } = rig();
     for (let n = 0; n < 20; n++) log.record(entry({ requestId: `r-${n}` }));

@@ -3,7 +3,7 @@ import type { EmitTag } from '../../src/core/emit.ts';
 import { type RecordVisitor, Ring } from '../../src/core/ring.ts';
 import type { StatusCode } from '../../src/core/status.ts';
 import type { Scalar, Sequence, SeriesDef, SeriesId } from '../../src/core/tag.ts';
-import type { UnixMs } from '../../src/core/time.ts';
+import { MAX_AHEAD_MS, type UnixMs } from '../../src/core/time.ts';
 import { Door } from '../../src/ingest/door.ts';
 import { Account } from '../../src/ingest/ledger.ts';
 import { type Committer, type Consumer, Pipeline } from '../../src/ingest/pipeline.ts';
@@ -125,7 +125,7 @@ export interface Bench {
 export interface BenchOptions {
   readonly slots?: number;
   readonly start?: number;
-  readonly clockTrusted?: () => boolean;
+  readonly latestMs?: () => UnixMs;
   readonly consumer?: (live: Samples) => Consumer;
 }
 
@@ -160,7 +160,7 @@ export function bench(options: BenchOptions = {}): Bench {
         source,
         tenant: 'default',
         isTenant: (tenant) => tenant === 'default' || tenant === 'plant-2',
-        clockTrusted: options.clockTrusted ?? (() => true),
+        latestMs: options.latestMs ?? (() => (clock.now() + MAX_AHEAD_MS) as UnixMs),
       }),
     stored: (source = 'plc') => {
       pipeline.publish();

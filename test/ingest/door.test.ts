@@ -12,7 +12,7 @@ import {
   UNCERTAIN_CLOCK,
 } from '../../src/core/status.ts';
 import { MAX_SERIES_ID, type SeriesDef, type SeriesId } from '../../src/core/tag.ts';
-import { MAX_AHEAD_MS, MAX_TIME_MS, type UnixMs } from '../../src/core/time.ts';
+import { MAX_AHEAD_MS, MAX_AHEAD_UNSET_MS, MAX_TIME_MS, type UnixMs } from '../../src/core/time.ts';
 import type { Door } from '../../src/ingest/door.ts';
 import { MORNING_MS, turn } from '../support/manual-clock.ts';
 import { type Bench, bench, missingIn, open, type Sample } from './bench.ts';
@@ -108,12 +108,16 @@ describe('the time of a reading', () => {
     expect(counts(b).clockAhead).toBe(3);
   });
 
-  it('is never too far ahead of a clock that is not to be trusted', () => {
-    const b = bench({ clockTrusted: () => false });
+  it('may lie further ahead of a clock that is not to be trusted, but not as far as a wrong year', () => {
+    const b = bench({ latestMs: () => at(MAX_AHEAD_UNSET_MS) });
     const door = b.door();
-    door.number(open(door), MAX_TIME_MS, 1, GOOD);
-    expect(b.stored().map(({ timeMs, status }) => [timeMs, status])).toEqual([[MAX_TIME_MS, GOOD]]);
-    expect(counts(b).clockAhead).toBe(0);
+    door.number(open(door), at(MAX_AHEAD_UNSET_MS), 1, GOOD);
+    door.number(open(door, 'b'), MAX_TIME_MS, 2, GOOD);
+    expect(b.stored().map(({ timeMs, status }) => [timeMs, status])).toEqual([
+      [at(MAX_AHEAD_UNSET_MS), GOOD],
+      [MORNING_MS, UNCERTAIN_CLOCK],
+    ]);
+    expect(counts(b).clockAhead).toBe(1);
   });
 
   it.each([Number.NaN, Number.POSITIVE_INFINITY, Number.NEGATIVE_INFINITY, MAX_TIME_MS + 1, -1e15])('refuses %d', (timeMs) => {
@@ -204,7 +208,7 @@ describe('a clock that is set back', () => {
   });
 
   it('while it is not to be trusted: a newest value that lies ahead gives way to one of the present alone', () => {
-    const b = bench({ clockTrusted: () => false });
+    const b = bench({ latestMs: () => at(MAX_AHEAD_UNSET_MS) });
     const door = b.door();
     const series = open(door);
     door.number(series, at(HOUR_MS), 1, GOOD);

@@ -3,6 +3,7 @@ import type { Emit } from '../../src/core/emit.ts';
 import { type Log, type LogFields, silentLog } from '../../src/core/log.ts';
 import { GOOD } from '../../src/core/status.ts';
 import type { Scalar } from '../../src/core/tag.ts';
+import { MAX_TIME_MS } from '../../src/core/time.ts';
 import type { Driver, DriverContext, LinkReport, Readback, Reading, TagRef } from '../../src/drivers/driver.ts';
 import type { SourceSpec } from '../../src/ingest/source.ts';
 import type { SourceView } from '../../src/ingest/source-state.ts';
@@ -122,7 +123,7 @@ export function plant(b: Bench, random: () => number = () => 0.5): Plant {
     log: logOf({}),
     random,
     isTenant: (tenant) => tenant === 'default',
-    clockTrusted: () => true,
+    latestMs: () => MAX_TIME_MS,
     stateDir: (type) => `/nowhere/${type}`,
   });
   const self: Plant = {

@@ -10,6 +10,7 @@ import { silentLog } from '../../src/core/log.ts';
 import { type RecordVisitor, Ring } from '../../src/core/ring.ts';
 import { GOOD, isBad } from '../../src/core/status.ts';
 import type { Scalar, SeriesId } from '../../src/core/tag.ts';
+import { MAX_TIME_MS } from '../../src/core/time.ts';
 import { DRIVERS, type DriverType } from '../../src/drivers/registry.ts';
 import { Pipeline } from '../../src/ingest/pipeline.ts';
 import type { SourceSpec, SourceTag } from '../../src/ingest/source.ts';
@@ -53,7 +54,7 @@ class House {
       log: silentLog,
       random: Math.random,
       isTenant: () => true,
-      clockTrusted: () => true,
+      latestMs: () => MAX_TIME_MS,
       stateDir: (type) => join(stateDir, type),
     });
   }

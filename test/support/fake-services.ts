@@ -17,7 +17,7 @@ import {
   type SeriesId,
   type ValueType,
 } from '../../src/core/tag.ts';
-import { parseTime, type UnixMs } from '../../src/core/time.ts';
+import { MAX_AHEAD_MS, MAX_AHEAD_UNSET_MS, parseTime, type UnixMs } from '../../src/core/time.ts';
 import { TWIN_TYPES } from '../../src/core/twin-type.ts';
 import { DashboardRegistry } from '../../src/dashboard/registry.ts';
 import type { WriteOutcome } from '../../src/ingest/commands.ts';
@@ -94,6 +94,8 @@ export class FakeServices implements ApiServices {
   readonly answers = new Map<string, KeptRequest>();
   readonly auditRows: AuditEntry[] = [];
   auditCommits = 0;
+  /** By what time each commit removed what was too old. */
+  readonly auditAgedMs: (UnixMs | null)[] = [];
   auditError: ErrorCode | null = null;
   readonly allTwins: Twin[] = [];
   readonly allSources: SourceView[] = [];
@@ -118,6 +120,7 @@ export class FakeServices implements ApiServices {
   /** Set by tests. */
   maxAgeMs: number | null = null;
   readonly rawMaxAgeMs = () => this.maxAgeMs;
+  readonly latestMs = () => (this.nowMs + (this.trusted ? MAX_AHEAD_MS : MAX_AHEAD_UNSET_MS)) as UnixMs;
 
   advance(durationMs: number): void {
     this.nowMs = (this.nowMs + durationMs) as UnixMs;
@@ -217,8 +220,9 @@ export class FakeServices implements ApiServices {
     keepAnswer: async (key: RequestKey, answer: KeptRequest) => {
       this.answers.set(JSON.stringify(key), answer);
     },
-    appendAudit: async (entries: readonly AuditEntry[]) => {
+    appendAudit: async (entries: readonly AuditEntry[], nowMs: UnixMs | null) => {
       this.auditCommits++;
+      this.auditAgedMs.push(nowMs);
       if (this.auditError) throw new GatewayError(this.auditError, 'no audit now');
       this.auditRows.push(...entries);
     },

@@ -2,7 +2,7 @@
 import { z } from 'zod';
 import type { Emit } from '../../core/emit.ts';
 import { statusOf } from '../../core/status.ts';
-import { MAX_AHEAD_MS, MAX_TIME_MS, MIN_TIME_MS, parseTime, toIso } from '../../core/time.ts';
+import { MAX_AHEAD_MS, MIN_TIME_MS, parseTime, toIso } from '../../core/time.ts';
 import { idSchema, tagNameSchema } from '../../drivers/schema.ts';
 import { readJson, TELEMETRY_BODY_LIMIT_BYTES } from '../body.ts';
 import type { Operation } from '../operation.ts';
@@ -106,28 +106,29 @@ function requireFewPoints(body: unknown): void {
 interface Times {
   readonly earliestMs: number;
   readonly latestMs: number;
+  readonly tooLate: string;
 }
 
 /**
  * A time further ahead than clocks differ is a mistake that would hide newer values for as long. One of a day that is too old to be kept
- * would be taken in to be removed. A box that does not know its own time believes all.
+ * would be taken in to be removed. A box that does not know its own time believes all but a wrong year.
  */
-function believableTimes({ clock, clockTrusted, rawMaxAgeMs }: ApiServices): Times {
-  if (!clockTrusted()) return { earliestMs: MIN_TIME_MS, latestMs: MAX_TIME_MS };
+function believableTimes({ clock, clockTrusted, latestMs, rawMaxAgeMs }: ApiServices): Times {
+  const times = { earliestMs: MIN_TIME_MS, latestMs: latestMs() };
+  const tooLate = `lies after ${toIso(times.latestMs)}, the latest that this box believes as long as its clock is not set`;
+  if (!clockTrusted()) return { ...times, tooLate };
   const maxAgeMs = rawMaxAgeMs();
-  const nowMs = clock.now();
-  const earliestMs = maxAgeMs === null ? MIN_TIME_MS : Math.floor((nowMs - maxAgeMs) / DAY_MS) * DAY_MS;
-  return { earliestMs, latestMs: nowMs + MAX_AHEAD_MS };
+  const earliestMs = maxAgeMs === null ? MIN_TIME_MS : Math.floor((clock.now() - maxAgeMs) / DAY_MS) * DAY_MS;
+  return { ...times, earliestMs, tooLate: `lies more than ${MAX_AHEAD_MS / 60_000} minutes ahead of this box` };
 }
 
-function sortByClock(points: readonly Point[], { earliestMs, latestMs }: Times): { believable: Accepted[]; errors: PointError[] } {
+function sortByClock(points: readonly Point[], { earliestMs, latestMs, tooLate }: Times): { believable: Accepted[]; errors: PointError[] } {
   const believable: Accepted[] = [];
   const errors: PointError[] = [];
   for (const [index, point] of points.entries()) {
     const { timestamp: timeMs } = point;
     if (timeMs === undefined || (timeMs >= earliestMs && timeMs <= latestMs)) believable.push({ index, point });
-    else if (timeMs > latestMs)
-      errors.push({ index, field: 'timestamp', message: `lies more than ${MAX_AHEAD_MS / 60_000} minutes ahead of this box` });
+    else if (timeMs > latestMs) errors.push({ index, field: 'timestamp', message: tooLate });
     else errors.push({ index, field: 'timestamp', message: `is older than samples are kept: before ${toIso(earliestMs)}` });
   }
   return { believable, errors };

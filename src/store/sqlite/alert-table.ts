@@ -90,14 +90,14 @@ export class AlertTable {
     return { cursor: row?.cursor ?? null, states };
   }
 
-  #saveAlerts(alerts: readonly StoredAlert[], nowMs: UnixMs): void {
+  #saveAlerts(alerts: readonly StoredAlert[], nowMs: UnixMs | null): void {
     if (alerts.length === 0) return;
     const put = this.#database.prepare(
       `INSERT OR REPLACE INTO alert (tenant, id, status, severity, triggered_ms, resolved_ms, pending, body)
        VALUES (@tenant, @id, @status, @severity, @triggeredMs, @resolvedMs, @pending, @body)`,
     );
     for (const alert of alerts) put.run({ ...alert, pending: alert.pending ? 1 : 0, body: JSON.stringify(alert.body) });
-    this.#database.prepare('DELETE FROM alert WHERE pending = 0 AND resolved_ms < ?').run(nowMs - MAX_AGE_MS);
+    if (nowMs !== null) this.#database.prepare('DELETE FROM alert WHERE pending = 0 AND resolved_ms < ?').run(nowMs - MAX_AGE_MS);
     for (const tenant of new Set(alerts.map((alert) => alert.tenant))) {
       const saved = (this.#saved.get(tenant) ?? Number.POSITIVE_INFINITY) + alerts.length;
       this.#saved.set(tenant, saved);

@@ -45,13 +45,13 @@ export class AuditTable {
     this.#limit = limit;
   }
 
-  append(entries: readonly AuditEntry[], nowMs: UnixMs): void {
+  append(entries: readonly AuditEntry[], nowMs: UnixMs | null): void {
     const insert = this.#database.prepare(
       `INSERT INTO audit (kind, time_ms, tenant, token_id, token_name, method, route, object_id, status, code, address, request_id, count)
        VALUES (@kind, @timeMs, @tenant, @tokenId, @tokenName, @method, @route, @objectId, @status, @code, @address, @requestId, @count)`,
     );
     for (const entry of entries) insert.run(entry);
-    this.#database.prepare('DELETE FROM audit WHERE time_ms < ?').run(nowMs - MAX_AGE_MS);
+    if (nowMs !== null) this.#database.prepare('DELETE FROM audit WHERE time_ms < ?').run(nowMs - MAX_AGE_MS);
     for (const kind of new Set(entries.map((entry) => entry.kind))) {
       const added = (this.#added.get(kind) ?? Number.POSITIVE_INFINITY) + entries.length;
       this.#added.set(kind, added);

@@ -147,7 +147,7 @@ export class RecordsDatabase {
     this.#atomically(() => this.#answers.keep(key, answer, nowMs));
   }
 
-  appendAudit(entries: readonly AuditEntry[], nowMs: UnixMs): void {
+  appendAudit(entries: readonly AuditEntry[], nowMs: UnixMs | null): void {
     this.#atomically(() => this.#audit.append(entries, nowMs));
   }
 

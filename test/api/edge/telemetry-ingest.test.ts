@@ -81,7 +81,21 @@ describe('readings over REST', () => {
   it('are not refused for their time while the box does not know its own', async () => {
     const client = new ApiClient();
     client.services.trusted = false;
-    expect((await post(client, [{ ...POINT, timestamp: '2030-01-01' }])).body.data.accepted).toBe(1);
+    expect((await post(client, [{ ...POINT, timestamp: '2026-06-01' }])).body.data.accepted).toBe(1);
+  });
+
+  it('of a wrong year are refused even then', async () => {
+    const client = new ApiClient();
+    client.services.trusted = false;
+    const response = await post(client, [POINT, { ...POINT, timestamp: '2099-01-06T10:00:00Z' }]);
+    expect(response.body.data).toMatchObject({ accepted: 1, rejected: 1 });
+    expect(response.body.data.errors).toEqual([
+      {
+        index: 1,
+        field: 'timestamp',
+        message: 'lies after 2026-07-05T10:30:00Z, the latest that this box believes as long as its clock is not set',
+      },
+    ]);
   });
 
   it('that are all rejected are an error', async () => {

@@ -88,6 +88,13 @@ describe('the alert table', () => {
     expect(ids(table)).toEqual(['last', 'new', 'open']);
   });
 
+  it('removes nothing for its age while the time is not known', () => {
+    const table = open();
+    table.save(change({ alerts: [over('old', 2, 3)] }));
+    table.save(change({ nowMs: null, alerts: [over('wrong year', 4, 400 * DAY_MS)] }));
+    expect(ids(table)).toEqual(['wrong year', 'old']);
+  });
+
   it('removes those of a tenant that were over first when there are too many, never what is open', () => {
     const table = open(3);
     const many = (tenant: string) => [1, 2, 3, 4, 5].map((n) => over(`${tenant}-${n}`, n, 100 - n, { tenant }));

@@ -103,6 +103,13 @@ describe('the audit table', () => {
     expect(all(table).rows.map(({ requestId }) => requestId)).toEqual(['new', 'young']);
   });
 
+  it('forgets nothing for its age while the time is not known', () => {
+    const table = open();
+    table.append([entry({ requestId: 'old', timeMs: at(0) })], null);
+    table.append([entry({ requestId: 'wrong year', timeMs: at(365 * DAY_MS) })], null);
+    expect(all(table).rows).toHaveLength(2);
+  });
+
   it('keeps the newest of each kind, and a flood of refused calls pushes out no write', () => {
     const table = open(10);
     table.append([entry({ requestId: 'the-write' })], at(1_000));
