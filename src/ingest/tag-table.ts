@@ -5,6 +5,9 @@ import { MAX_SERIES_ID, type SeriesDef, type SeriesId, type SeriesKey, type Valu
 /** Enough for ten plants; a bound, so that a broker that invents topics cannot fill the memory (about 600 B a series). */
 const MAX_SERIES = 1_000_000;
 
+/** Equal to the status of no reading. */
+const UNKNOWN_STATUS = -1;
+
 /** How a producer describes a series; a type left out is settled by the first value. */
 export interface SeriesWish extends SeriesKey {
   readonly valueType?: ValueType;
@@ -59,9 +62,14 @@ export class TagTable {
     this.#nextId = Math.max(this.#nextId, nextId);
   }
 
-  /** The store may have lost definitions: each series' goes before its next sample. */
+  /** The store may have lost definitions and newest samples: a definition goes before each series' next sample, and that one is no repeat. */
   defineAgain(): void {
-    for (const entry of this.#entries) if (entry) entry.defined = false;
+    for (const entry of this.#entries) {
+      if (!entry) continue;
+      entry.defined = false;
+      entry.lastStatus = UNKNOWN_STATUS;
+      entry.lost = false;
+    }
   }
 
   /** The series of a wish; undefined when no more series may be made. */

@@ -11,7 +11,7 @@ import {
   UNCERTAIN,
   UNCERTAIN_CLOCK,
 } from '../../src/core/status.ts';
-import { MAX_SERIES_ID, type SeriesDef, type SeriesId } from '../../src/core/tag.ts';
+import { MAX_SERIES_ID, type Sequence, type SeriesDef, type SeriesId } from '../../src/core/tag.ts';
 import { MAX_AHEAD_MS, MAX_AHEAD_UNSET_MS, MAX_TIME_MS, type UnixMs } from '../../src/core/time.ts';
 import type { Door } from '../../src/ingest/door.ts';
 import { MORNING_MS, turn } from '../support/manual-clock.ts';
@@ -270,6 +270,48 @@ describe('a reading that says nothing new', () => {
     door.missing(series, at(1), BAD_SENSOR_FAILURE);
     expect(b.stored()).toHaveLength(5);
     expect(counts(b).deduplicated).toBe(1);
+  });
+});
+
+describe('a reading whose record the store has lost', () => {
+  it.each([
+    ['a number', (door: Door, series: SeriesId) => door.number(series, at(0), 1, GOOD)],
+    ['a text', (door: Door, series: SeriesId) => door.text(series, at(0), 'x', GOOD)],
+    ['a whole number', (door: Door, series: SeriesId) => door.integer(series, at(0), 7n, true, GOOD)],
+    ['a missing value', (door: Door, series: SeriesId) => door.missing(series, at(0), BAD_SENSOR_FAILURE)],
+  ])('is stored when it is sent again: %s', (_name, send) => {
+    const b = bench();
+    const door = b.door();
+    const series = open(door, 'flow', { deadband: { type: 'absolute', value: 5 } });
+    send(door, series);
+    b.stored();
+    b.pipeline.lose(0 as Sequence, b.ring.head);
+    send(door, series);
+    send(door, series);
+    expect(b.stored().map(({ historical }) => historical)).toEqual([false, false]);
+    expect(counts(b)).toMatchObject({ deduplicated: 1, deadbanded: 0 });
+  });
+
+  it('leaves the newest time as it was: what is older stays late', () => {
+    const b = bench();
+    const door = b.door();
+    const series = open(door);
+    door.number(series, at(0), 1, GOOD);
+    b.stored();
+    b.pipeline.lose(0 as Sequence, b.ring.head);
+    door.number(series, at(-1), 2, GOOD);
+    expect(b.stored().map(({ historical }) => historical)).toEqual([false, true]);
+  });
+
+  it('is said to be lost again when it was the bad one of a lost link', () => {
+    const b = bench();
+    const door = b.door();
+    door.number(open(door), at(0), 1, GOOD);
+    door.lost();
+    b.stored();
+    b.pipeline.lose(0 as Sequence, b.ring.head);
+    door.lost();
+    expect(b.stored().map(({ status }) => status)).toEqual([GOOD, BAD_NO_COMMUNICATION, BAD_NO_COMMUNICATION]);
   });
 });
 
