@@ -17,12 +17,18 @@ const FLOORS = {
   dashboard: ['src/core/', ...PORTS],
   config: [
     'src/core/',
-    'src/drivers/(registry|schema)\\.ts',
+    'src/drivers/(registry|schema|source-options)\\.ts',
     'src/drivers/[a-z]+/(options|schema)\\.ts',
     'src/drivers/bms/expand\\.ts',
     'src/alerts/notify/(schema|channel)\\.ts',
   ],
-  api: ['src/core/', ...PORTS, 'src/store/calendar\\.ts', 'src/(ingest|twin|alerts|dashboard)/', 'src/drivers/schema\\.ts'],
+  api: [
+    'src/core/',
+    ...PORTS,
+    'src/store/calendar\\.ts',
+    'src/(ingest|twin|alerts|dashboard)/',
+    'src/drivers/(schema|registry|source-options)\\.ts',
+  ],
   app: ['src/(core|drivers|store|system|ingest|twin|alerts|dashboard|config|api)/'],
 };
 

@@ -10,8 +10,11 @@ import { statusRoutes } from './desktop/status.ts';
 import { syncRoutes } from './desktop/sync.ts';
 import { twinRoutes } from './desktop/twins.ts';
 import { dashboardRoutes } from './edge/dashboards.ts';
+import { dataSourceRevisionRoutes } from './edge/data-source-revisions.ts';
+import { dataSourceTestRoutes } from './edge/data-source-test.ts';
 import { dataSourceRoutes } from './edge/data-sources.ts';
 import { notificationChannelRoutes } from './edge/notification-channels.ts';
+import { dataSourceEditRoutes } from './edge/edit-data-source.ts';
 import { telemetryIngestRoutes } from './edge/telemetry-ingest.ts';
 import { telemetryLatestRoutes } from './edge/telemetry-latest.ts';
 import { telemetryQueryRoutes } from './edge/telemetry-query.ts';
@@ -49,6 +52,9 @@ export function createApi(services: ApiServices): Api {
     ...syncRoutes(services),
     ...historyRoutes(services),
     ...dataSourceRoutes(services),
+    ...dataSourceEditRoutes(services),
+    ...dataSourceRevisionRoutes(services),
+    ...dataSourceTestRoutes(services),
     ...telemetryQueryRoutes(services),
     ...telemetryLatestRoutes(services),
     ...telemetryIngestRoutes(services),

@@ -23,6 +23,20 @@ export const sourceFields = {
   created_at: timeSchema,
 };
 
+const counts = z.record(z.string(), z.int()).describe('by reason');
+
+/** Where the readings of a source went. */
+export const ledgerFields = {
+  received: z.int(),
+  committed: z.int(),
+  deadbanded: z.int(),
+  deduplicated: z.int(),
+  rejected: counts,
+  dropped: counts,
+  in_flight: z.int(),
+  clock_ahead: z.int(),
+};
+
 /** The body of every refusal. */
 export const problemSchema = z
   .object({

@@ -11,7 +11,9 @@ import type { DashboardRegistry } from '../dashboard/registry.ts';
 import type { TagOrigin } from '../drivers/schema.ts';
 import type { WriteOutcome } from '../ingest/commands.ts';
 import type { Consumer } from '../ingest/pipeline.ts';
+import type { SourceDraft, SourceKey, SourceRevision, StoredSource } from '../ingest/source-registry.ts';
 import type { LedgerCounts, SourceView } from '../ingest/source-state.ts';
+import type { TestResult } from '../ingest/source-test.ts';
 import type { AnswerStore, AuditStore, RecordStore } from '../store/records.ts';
 import type { TelemetryReads } from '../store/telemetry.ts';
 import type { NewTwin, TwinKey } from '../twin/registry.ts';
@@ -80,6 +82,16 @@ export interface Command {
   readonly pending: boolean;
 }
 
+/** A source as a single object. */
+export interface SourceDetail {
+  readonly view: SourceView;
+  /** With its secrets. */
+  readonly draft: SourceDraft;
+  /** Null for those of the file. */
+  readonly revision: number | null;
+  readonly updatedMs: UnixMs | null;
+}
+
 export interface ApiServices {
   readonly clock: Clock;
   /** False while the box's own time is not to be trusted: then nothing is deleted for its age. */
@@ -131,6 +143,19 @@ export interface ApiServices {
   hear(listener: Consumer | undefined): void;
   readonly sources: {
     list(tenant: string): readonly SourceView[];
+    find(tenant: string, id: string): SourceDetail | undefined;
+    /** What is wrong between the fields of a draft, and where it may not connect to; none where it may be saved. */
+    faults(draft: SourceDraft, id: string): readonly { readonly field: string; readonly message: string }[];
+    /** Where a draft leads, without secrets. */
+    endpoint(draft: SourceDraft): string;
+    create(tenant: string, draft: SourceDraft): Promise<StoredSource>;
+    change(at: SourceKey, edit: (present: StoredSource) => SourceDraft): Promise<StoredSource>;
+    /** `allow` may refuse by throwing. */
+    remove(at: SourceKey, allow: (present: StoredSource) => void): Promise<void>;
+    revisions(at: SourceKey): Promise<readonly SourceRevision[]>;
+    /** Resolves within ten seconds, however it ends. Rejects `overloaded`. */
+    test(id: string): Promise<TestResult>;
+    testDraft(tenant: string, draft: SourceDraft): Promise<TestResult>;
   };
   /** The ways by which alerts reach people. */
   readonly channels: Pick<Notifications, 'list' | 'test'>;

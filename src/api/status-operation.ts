@@ -1,21 +1,10 @@
 /** The description of GET /v1/status. */
 import { z } from 'zod';
 import type { Operation } from './operation.ts';
-import { sourceFields, timeSchema } from './schema.ts';
-
-const counts = z.record(z.string(), z.int()).describe('by reason');
+import { ledgerFields, sourceFields, timeSchema } from './schema.ts';
 
 const ledgerSchema = z
-  .object({
-    received: z.int(),
-    committed: z.int(),
-    deadbanded: z.int(),
-    deduplicated: z.int(),
-    rejected: counts,
-    dropped: counts,
-    in_flight: z.int(),
-    clock_ahead: z.int(),
-  })
+  .object(ledgerFields)
   .meta({ id: 'Ledger', description: 'received = committed + deadbanded + deduplicated + rejected + dropped + in flight' });
 
 const statusSchema = z.object({

@@ -14,6 +14,7 @@ import type { UnixMs } from '../core/time.ts';
 import { DRIVERS } from '../drivers/registry.ts';
 import { Pipeline } from '../ingest/pipeline.ts';
 import type { SourceSpec } from '../ingest/source.ts';
+import { type SourceDraft, SourceRegistry } from '../ingest/source-registry.ts';
 import { Supervisor } from '../ingest/supervisor.ts';
 import { TagTable } from '../ingest/tag-table.ts';
 import { sweepStages } from '../store/backup/stage.ts';
@@ -21,6 +22,7 @@ import { StoreClient } from '../store/client.ts';
 import { lockDataDir } from '../store/lock.ts';
 import type { StoredToken } from '../store/records.ts';
 import type { RecoveryReport } from '../store/telemetry.ts';
+import { EgressPolicy } from '../system/egress.ts';
 import { spawnWorker } from '../system/spawn.ts';
 import { WallClock } from '../system/wall-clock.ts';
 import { LiveValues } from '../twin/live.ts';
@@ -31,6 +33,7 @@ import { Apply } from './apply.ts';
 import { oneBackupAtATime } from './backup.ts';
 import { restoreLive } from './restore.ts';
 import { apiServices } from './services.ts';
+import { SourceCheck } from './source-check.ts';
 import { devicesOf } from './sync-devices.ts';
 import { openTls } from './tls.ts';
 import { buildMs, version } from './version.ts';
@@ -79,7 +82,7 @@ export async function startDaemon({ config, log }: DaemonOptions): Promise<Daemo
 
 async function build(config: LoadedConfig, log: Log, undo: (() => Promise<void> | void)[]): Promise<Daemon> {
   const house = await furnish(config, log, undo);
-  const { clock, store, supervisor, pipeline, twins } = house;
+  const { clock, store, supervisor, pipeline, twins, registry, egress } = house;
   const running = new AbortController();
   const parts = [pipeline.run(running.signal), twins.run(running.signal)];
   undo.push(() => running.abort());
@@ -87,21 +90,21 @@ async function build(config: LoadedConfig, log: Log, undo: (() => Promise<void> 
   undo.push(() => notifying.stop());
   const configTokens = config.tokens.map(toStoredToken);
   const tenants = config.tenants.map(({ id }) => id);
-  const { sources, twinTypes, rateLimit, corsOrigins } = config;
+  const { twinTypes, rateLimit, corsOrigins } = config;
   const http = { rateLimit, corsOrigins };
   const rawMaxAgeMs = config.retention.maxAgeMs ?? null;
   const backup = oneBackupAtATime({ dataDir: config.dataDir, clock, copy: store.backup });
-  const api = createApi(
-    apiServices({ ...house, log, version: version(), sources, tenants, twinTypes, configTokens, http, rawMaxAgeMs, backup }),
-  );
+  const api = createApi(apiServices({ ...house, log, version: version(), tenants, twinTypes, configTokens, http, rawMaxAgeMs, backup }));
   undo.push(() => api.close(API_CLOSE_MS));
   const certificate = await openTls(config, { clock, log: log.child({ part: 'tls' }) });
   const listening = await listen({ ...config.listen, api, clock, log, ...(certificate && { tls: certificate.pair }) });
   undo.push(() => listening.close(API_CLOSE_MS));
+  egress.apiPort = listening.port;
   if (certificate) parts.push(certificate.run((pair) => listening.useCertificate(pair), running.signal));
   const adminTokenFile = configTokens.length > 0 ? undefined : await ensureAdminToken(store.records, config.dataDir, clock.now());
   const created = await createdTimes(store, config.sources, clock.now());
   for (const spec of config.sources) supervisor.add(spec, created.get(spec.id) as UnixMs);
+  registry.start(supervisor);
   const [unlock] = undo;
   let stopped: Promise<void> | undefined;
   return {
@@ -133,17 +136,22 @@ async function furnish(config: LoadedConfig, log: Log, undo: (() => Promise<void
   const recovered = await store.start();
   undo.push(() => store.stop());
   const clock = new WallClock({ machine: systemClock, builtMs: buildMs(), newestMs: recovered.newestMs });
-  const packSources = new Set(config.sources.filter((source) => source.profile !== undefined).map((source) => source.id));
   const live = new LiveValues(
     (series) => tags.entry(series)?.seenMs ?? Number.NEGATIVE_INFINITY,
     () => clock.latestMs,
   );
+  const egress = new EgressPolicy({ allow: config.egressAllow });
+  const check = new SourceCheck(egress, config.profilesDir);
+  const resolve = (draft: SourceDraft, id: string) => check.resolve(draft, id);
+  const registry = new SourceRegistry({ records: store.records, clock, log: log.child({ part: 'sources' }), resolve });
+  registry.load(await store.records.documents('data_source'), new Set(config.sources.map(({ id }) => id)));
+  const packs = new Set(config.sources.flatMap(({ id, profile }) => (profile === undefined ? [] : [id])));
   const twins = new TwinRegistry({
     clock,
     log: log.child({ part: 'twin' }),
     records: store.records,
     autoTwins: config.autoTwins,
-    isPackSource: (source) => packSources.has(source),
+    isPackSource: (source) => packs.has(source) || registry.get(source)?.profile !== undefined,
   });
   await twins.load(config.twins);
   const tags = new TagTable((series, def) => {
@@ -154,7 +162,7 @@ async function furnish(config: LoadedConfig, log: Log, undo: (() => Promise<void
   const apply = new Apply(live);
   const pipeline = new Pipeline({ ring, tags, clock, committer: store, consumer: apply });
   store.onLost = (from, to) => pipeline.lose(from, to);
-  const supervisor = new Supervisor({ ...supervision(config, clock), pipeline, log });
+  const supervisor = new Supervisor({ ...supervision(config, clock), egress, pipeline, log });
   const devices = devicesOf({ pipeline, supervisor, live });
   const sync = new TwinSync({ clock, log: log.child({ part: 'sync' }), devices, records: store.records });
   await sync.load();
@@ -166,7 +174,7 @@ async function furnish(config: LoadedConfig, log: Log, undo: (() => Promise<void
     log: log.child({ part: 'notifications' }),
     box: hostname(),
   });
-  return { store, clock, live, apply, twins, pipeline, supervisor, sync, notifications };
+  return { store, clock, live, apply, twins, pipeline, supervisor, sync, notifications, registry, check, egress };
 }
 
 /** What the supervisor takes from the configuration, the drivers and the clock. */
@@ -174,7 +182,7 @@ function supervision(config: LoadedConfig, clock: WallClock) {
   const tenants = new Set(config.tenants.map((tenant) => tenant.id));
   return {
     drivers: {
-      endpoint: (spec: SourceSpec) => DRIVERS[spec.type].endpoint(spec.config),
+      endpoint: (spec: SourceSpec) => (spec.fault === undefined ? DRIVERS[spec.type].endpoint(spec.config) : ''),
       load: (spec: SourceSpec) => DRIVERS[spec.type].load(),
     },
     clock,

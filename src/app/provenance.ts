@@ -18,8 +18,8 @@ export function provenanceOf(
   const series = pipeline.tags.find({ tenant, sources: [source], assets: [asset], tags: [tag] });
   const newest = series.map((id) => pipeline.tags.entry(id)).sort((left, right) => (right?.lastMs ?? 0) - (left?.lastMs ?? 0))[0];
   return {
-    source: owner ? { type: owner.type, endpoint: DRIVERS[owner.type].endpoint(owner.config) } : null,
-    origin: owner && own ? DRIVERS[owner.type].describe(owner.config, own) : null,
+    source: owner ? { type: owner.type, endpoint: supervisor.view(owner.id)?.endpoint ?? '' } : null,
+    origin: owner && own && owner.fault === undefined ? DRIVERS[owner.type].describe(owner.config, own) : null,
     receivedMs: (newest?.arrivedMs as UnixMs | undefined) ?? null,
   };
 }

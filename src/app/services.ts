@@ -10,6 +10,7 @@ import { DashboardRegistry } from '../dashboard/registry.ts';
 import { pollingIntervalMs } from '../drivers/registry.ts';
 import type { Pipeline } from '../ingest/pipeline.ts';
 import type { SourceSpec } from '../ingest/source.ts';
+import type { SourceRegistry } from '../ingest/source-registry.ts';
 import type { Supervisor } from '../ingest/supervisor.ts';
 import type { StoreClient } from '../store/client.ts';
 import type { StoredToken } from '../store/records.ts';
@@ -22,6 +23,8 @@ import type { Apply } from './apply.ts';
 import { Devices } from './devices.ts';
 import { type MetricParts, metricFamilies } from './metrics.ts';
 import { provenanceOf } from './provenance.ts';
+import type { SourceCheck } from './source-check.ts';
+import { sourceServices } from './sources.ts';
 
 export interface Parts {
   readonly clock: WallClock;
@@ -35,7 +38,8 @@ export interface Parts {
   readonly twins: TwinRegistry;
   readonly sync: TwinSync;
   readonly notifications: Notifications;
-  readonly sources: readonly SourceSpec[];
+  readonly registry: SourceRegistry;
+  readonly check: SourceCheck;
   readonly twinTypes: readonly string[];
   /** All of them. */
   readonly tenants: readonly string[];
@@ -47,7 +51,6 @@ export interface Parts {
 
 export function apiServices(parts: Parts): ApiServices {
   const { clock, log, version, store, pipeline, supervisor, live, twins } = parts;
-  const periods = periodsByTag(parts.sources);
   const doors = new Map<string, Emit>();
   const metrics = new Metrics();
   return {
@@ -75,13 +78,13 @@ export function apiServices(parts: Parts): ApiServices {
       reading: (tenant, binding) => live.reading(tenant, binding),
       provenance: (tenant, binding, one) => provenanceOf(parts, tenant, binding, one),
       tagNames: (tenant, asset) => [...live.tagNames(tenant, asset)].sort(),
-      periodMs: (tenant, { asset, tag }) => periods.get(`${tenant}\0${asset}\0${tag}`),
+      periodMs: (tenant, binding) => periodOf(supervisor, tenant, binding),
     },
     hear: (listener) => {
       parts.apply.listener = listener;
     },
     channels: parts.notifications,
-    sources: { list: (tenant) => supervisor.list().filter((source) => source.tenant === tenant) },
+    sources: sourceServices({ supervisor, registry: parts.registry, check: parts.check, clock }),
     door: (tenant) => {
       const door = doors.get(tenant) ?? supervisor.openDoor(API_SOURCE, tenant);
       doors.set(tenant, door);
@@ -133,13 +136,25 @@ function withConfigTokens(records: StoreClient['records'], tokens: readonly Stor
   return { ...records, tokenByHash: async (sha256) => byHash.get(sha256) ?? (await records.tokenByHash(sha256)) };
 }
 
-function periodsByTag(sources: readonly SourceSpec[]): ReadonlyMap<string, number> {
-  const periods = new Map<string, number>();
-  for (const source of sources) {
-    for (const tag of source.tags) {
-      const periodMs = pollingIntervalMs(source.config, tag);
-      if (periodMs !== undefined && tag.tag_name) periods.set(`${source.tenant}\0${tag.asset_id ?? source.id}\0${tag.tag_name}`, periodMs);
-    }
+/** By asset and tag. A changed source is another spec. */
+const periodsOfSpecs = new WeakMap<SourceSpec, ReadonlyMap<string, number>>();
+
+function periodOf(supervisor: Supervisor, tenant: string, { asset, tag }: Binding): number | undefined {
+  for (const spec of supervisor.specs()) {
+    const periodMs = spec.tenant === tenant ? periodsOf(spec).get(`${asset}\0${tag}`) : undefined;
+    if (periodMs !== undefined) return periodMs;
   }
+  return undefined;
+}
+
+function periodsOf(spec: SourceSpec): ReadonlyMap<string, number> {
+  const known = periodsOfSpecs.get(spec);
+  if (known) return known;
+  const periods = new Map<string, number>();
+  for (const tag of spec.tags) {
+    const periodMs = pollingIntervalMs(spec.config, tag);
+    if (periodMs !== undefined && tag.tag_name) periods.set(`${tag.asset_id ?? spec.id}\0${tag.tag_name}`, periodMs);
+  }
+  periodsOfSpecs.set(spec, periods);
   return periods;
 }

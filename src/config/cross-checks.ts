@@ -1,6 +1,7 @@
 /** What no single key can tell: duplicates, and names that must exist elsewhere in the file. */
 import { API_SOURCE, DEFAULT_TENANT } from '../core/tag.ts';
 import { TWIN_TYPES } from '../core/twin-type.ts';
+import { optionFaults } from '../drivers/source-options.ts';
 import type { Fault, Path } from './fault.ts';
 import type { ConfigDocument, SourceDocument, TwinDocument } from './schema.ts';
 import { deriveSourceId } from './source-id.ts';
@@ -69,32 +70,10 @@ class CrossChecks {
       else if (nameIsUnique) this.#unique('source id', [sourceIdOf(source)], [...path, 'name']);
       if (source.id === API_SOURCE)
         this.#fault([...path, 'id'], `"${API_SOURCE}" is the id of readings that enter over REST; choose another`);
-      if (source.type === 'mqtt') this.#mqtt(source, path);
-      this.#tags(source, path);
-    }
-  }
-
-  #mqtt(source: SourceDocument, path: Path): void {
-    const { profile } = source as { readonly profile?: string };
-    if (profile === undefined && source.tags.length === 0) this.#fault(path, 'has neither tags nor a profile, so nothing would be read');
-    if (profile !== undefined && source.tags.length > 0) this.#fault([...path, 'profile'], 'stands instead of tags; leave one of them out');
-    if (profile === undefined && 'topics' in source.config && source.config['topics'] !== undefined) {
-      this.#fault([...path, 'config', 'topics'], 'is only for a profile; without one the topics stand at the tags');
-    }
-  }
-
-  #tags(source: SourceDocument, path: Path): void {
-    const sourceId = sourceIdOf(source);
-    for (const [index, tag] of source.tags.entries()) {
-      const {
-        tag_name: name,
-        asset_id: asset,
-        topic,
-      } = tag as { readonly tag_name?: string; readonly asset_id?: string; readonly topic?: string };
-      if (name === undefined) continue;
-      // A topic that captures the asset feeds many assets; two such topics may well use one tag name.
-      const whose = asset ?? (topic?.includes('{asset}') ? `topic ${topic}` : sourceId);
-      this.#unique('tag of one asset', [name, whose, sourceId, String(path[1])], [...path, 'tags', index, 'tag_name']);
+      for (const fault of optionFaults(source.type, source, sourceIdOf(source))) {
+        const first = fault.first && ` (first in line ${this.#yaml.valueAt([...path, ...fault.first]).line})`;
+        this.#fault([...path, ...fault.path], `${fault.message}${first ?? ''}`);
+      }
     }
   }
 

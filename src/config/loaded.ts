@@ -1,6 +1,7 @@
 /** The configuration as the rest of the house takes it: valid, secrets filled in, defaults written out, in its own terms. */
 
 import type { ChannelSpec } from '../alerts/notify/channel.ts';
+import type { Cidr } from '../core/cidr.ts';
 import type { Scope } from '../core/scope.ts';
 import type { StoreProfile } from '../core/store-profile.ts';
 import type { DriverType } from '../drivers/registry.ts';
@@ -27,6 +28,10 @@ export interface LoadedConfig {
     readonly reserveBytes: number;
   };
   readonly storeProfile: StoreProfile;
+  /** What sources made over the API may connect to. */
+  readonly egressAllow: readonly Cidr[];
+  /** Where the operator's own battery profiles are, absolute. */
+  readonly profilesDir: string;
   /** `default` first, whether the file names it or not. */
   readonly tenants: readonly TenantSpec[];
   /** Those beside the ones that come with twinbox. */

@@ -1,6 +1,6 @@
 /** Finds the battery profile that a source names and makes the source's tags of it. */
 import { existsSync } from 'node:fs';
-import { dirname, join } from 'node:path';
+import { dirname, join, resolve } from 'node:path';
 import { fileURLToPath } from 'node:url';
 import { expandProfile } from '../drivers/bms/expand.ts';
 import { type BmsProfile, profileSchema } from '../drivers/bms/schema.ts';
@@ -31,10 +31,10 @@ export function profileTags(document: ConfigDocument, yaml: YamlFile): Outcome<R
       fault(['config', 'topics'], 'is missing: a profile needs the topics where its packs report');
       continue;
     }
-    const file = findProfile(name, yaml.file);
+    const dir = profilesDirOf(yaml.file);
+    const file = findProfile(name, dir);
     if (file === undefined) {
-      const own = join(dirname(yaml.file), 'profiles', `${name}.yaml`);
-      fault(['profile'], `there is no profile "${name}": neither ${own} nor one that comes with twinbox`);
+      fault(['profile'], `there is no profile "${name}": neither ${join(dir, `${name}.yaml`)} nor one that comes with twinbox`);
       continue;
     }
     const known = loaded.get(file);
@@ -46,8 +46,24 @@ export function profileTags(document: ConfigDocument, yaml: YamlFile): Outcome<R
   return faults.length > 0 ? { ok: false, faults } : { ok: true, value: tags };
 }
 
-function findProfile(name: string, configFile: string): string | undefined {
-  const own = join(dirname(configFile), 'profiles', `${name}.yaml`);
+/** Beside the configuration file. */
+export function profilesDirOf(configFile: string): string {
+  return resolve(dirname(configFile), 'profiles');
+}
+
+/** The tags of a source that was made over the API, or what is wrong, in words that tell nothing of the box's files. */
+export function tagsOfProfile(name: string, config: MqttConfig, profilesDir: string): readonly TagSpec[] | string {
+  if (!config.topics?.length) return 'needs config.topics, where its packs report';
+  const file = findProfile(name, profilesDir);
+  if (file === undefined) return `there is no profile "${name}"`;
+  const profile = readProfile(file);
+  return profile.ok
+    ? expandProfile(profile.value, config)
+    : `the profile "${name}" has faults; "twinbox check" shows those of a file that uses it`;
+}
+
+function findProfile(name: string, profilesDir: string): string | undefined {
+  const own = join(profilesDir, `${name}.yaml`);
   return [own, fileURLToPath(new URL(`${name}.yaml`, PACKAGED_URL))].find((file) => existsSync(file));
 }
 

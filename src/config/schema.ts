@@ -1,6 +1,7 @@
 /** The schema of the configuration file: every key, its default and what it means. Editors' schema and reference are made from it. */
 import { z } from 'zod';
 import { notificationsSchema } from '../alerts/notify/schema.ts';
+import { type Cidr, parseCidr } from '../core/cidr.ts';
 import { SCOPES } from '../core/scope.ts';
 import { STORE_PROFILES } from '../core/store-profile.ts';
 import { DEFAULT_TENANT } from '../core/tag.ts';
@@ -89,6 +90,31 @@ const apiSchema = z.strictObject({
     .prefault({})
     .describe('calls from web pages of other origins'),
   tokens: z.array(tokenSchema).default([]).describe('tokens that this file declares, beside those made with `twinbox token create`'),
+});
+
+const cidrSchema = z.string().transform((text, context): Cidr => {
+  const block = parseCidr(text);
+  if (block) return block;
+  context.addIssue({ code: 'custom', message: 'must be a block of addresses such as 10.0.0.0/8 or fc00::/7, or one address' });
+  return z.NEVER;
+});
+
+/** The private networks (RFC 1918, RFC 4193): where plants are. */
+const PRIVATE_NETWORKS = ['10.0.0.0/8', '172.16.0.0/12', '192.168.0.0/16', 'fc00::/7'];
+
+const securitySchema = z.strictObject({
+  egress: z
+    .strictObject({
+      allow: z
+        .array(cidrSchema)
+        .max(256)
+        .prefault(PRIVATE_NETWORKS)
+        .describe(
+          'addresses that sources made over the API may connect to; loopback only where a block names it; link-local and metadata addresses never',
+        ),
+    })
+    .prefault({})
+    .describe('connections of sources made over the API; sources of this file may connect to any address'),
 });
 
 const ageSchema = z
@@ -212,6 +238,7 @@ export const configSchema = z.strictObject({
   data_dir: z.string().min(1).default('/var/lib/twinbox').describe('where twinbox keeps its data; relative to this file'),
   api: apiSchema.prefault({}).describe('the HTTP API'),
   store: storeSchema.prefault({}).describe('the time-series store'),
+  security: securitySchema.prefault({}).describe('what the API may be used for'),
   tenants: z
     .array(z.strictObject({ id: idSchema.describe('as in `tenant:` elsewhere'), name: nameSchema.describe('what people call the tenant') }))
     .default([])

@@ -15,6 +15,7 @@ import type {
   TenantSpec,
   TwinSpec,
 } from './loaded.ts';
+import { profilesDirOf } from './profiles.ts';
 import type { ConfigDocument, SourceDocument, TwinDocument } from './schema.ts';
 import type { TlsFiles } from './tls-pair.ts';
 
@@ -30,6 +31,8 @@ export function toLoaded(config: ConfigDocument, file: string, profileTags: Read
     tokens: config.api.tokens.map(({ expires_at: expiresMs, ...token }) => ({ ...token, expiresMs: expiresMs ?? null })),
     retention: toRetention(config.store.retention),
     storeProfile: config.store.profile,
+    egressAllow: config.security.egress.allow,
+    profilesDir: profilesDirOf(file),
     tenants: withDefault(config.tenants),
     twinTypes: config.twin_types,
     autoTwins: config.auto_twins,

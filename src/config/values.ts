@@ -1,5 +1,6 @@
 /** Copies the values of a YAML file with the secrets put in, and refuses plaintext ones that others on the box can read. */
 import { dirname } from 'node:path';
+import { SECRET_KEY } from '../core/secret-key.ts';
 import { type Fault, fileFault, type Path } from './fault.ts';
 import { type Environment, hasReference, interpolate, REFERENCE_FORMS, type SecretSources } from './secrets.ts';
 import { ownMessage } from './text-file.ts';
@@ -14,7 +15,6 @@ export interface ResolvedValues {
 
 const MAX_VALUES = 2_000_000; // 50,000 tags with all their keys are 1,000,000; aliases must not multiply beyond that
 const READABLE_BY_OTHERS = 0o044;
-const SECRET_KEY = /(^|_)(password|passwd|passphrase|secret|token|api_key)$/i;
 /** Whoever knows such an address can post as we do. */
 const SECRET_URL = /^https:\/\/hooks\.slack\.com\/./i;
 const PASSWORD_IN_URL = /^[a-z][a-z0-9+.-]*:\/\/[^/@]*:([^/@]+)@/i;

@@ -74,8 +74,19 @@ export interface DriverContext {
   readonly clock: Clock;
   /** A folder for what the driver must keep across restarts (certificates); shared by all sources of its type, made on first use. */
   readonly stateDir: string;
+  /** Set for a source that may not reach every address: each connection asks it first. */
+  readonly egress?: Egress;
   /** Says how the link fares while `run` goes on; the supervisor shows it. */
   report(link: LinkReport): void;
+}
+
+/** Guards the connections of a source that was made over the API. */
+export interface Egress {
+  /**
+   * The one IP address to connect to in place of the host, which must not be resolved again. Rejects `egress_denied`,
+   * and `not_connected` when the host is not known.
+   */
+  address(host: string, port: number, signal: AbortSignal): Promise<string>;
 }
 
 /** `degraded` when some tags fail while the link is up. */

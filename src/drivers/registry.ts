@@ -4,7 +4,7 @@ import type { DriverModule } from './driver.ts';
 import * as modbus from './modbus/options.ts';
 import * as mqtt from './mqtt/options.ts';
 import * as opcua from './opcua/options.ts';
-import type { TagOrigin } from './schema.ts';
+import type { TagOrigin, Target } from './schema.ts';
 import * as simulator from './simulator/options.ts';
 
 export interface DriverEntry {
@@ -14,6 +14,10 @@ export interface DriverEntry {
   endpoint(config: unknown): string;
   /** Where the value of a valid tag stands at its device. */
   describe(config: unknown, tag: unknown): TagOrigin;
+  /** Where the connection of a valid config goes; absent where there is none. */
+  target?(config: unknown): Target;
+  /** The config for a second connection that only tries; absent where the first one's will do. */
+  trial?(config: unknown): unknown;
   load(): Promise<DriverModule<unknown, unknown>>;
 }
 

@@ -31,6 +31,19 @@ export const tagFields = {
   offset: z.number().min(-SCALE_LIMIT).max(SCALE_LIMIT).optional().describe('added after scaling'),
 };
 
+/** Where a connection goes, and the key of the config that says so. */
+export interface Target {
+  readonly key: string;
+  /** A name or an address, without brackets. */
+  readonly host: string;
+  readonly port: number;
+}
+
+/** Without the brackets that an IPv6 address has in a URL. */
+export function bareHost(host: string): string {
+  return host.replace(/^\[(.*)\]$/, '$1');
+}
+
 type Words = Readonly<Record<string, string | number>>;
 
 /** Where a tag's value stands at its device and how it is made of what the device sends: what the configuration says, and nothing that it does not. */

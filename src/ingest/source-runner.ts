@@ -1,6 +1,6 @@
 /** One source's life: connect, run, back off, again; its state, its doors, its account. */
 import type { Clock } from '../core/clock.ts';
-import { GatewayError, isGatewayError, messageOf } from '../core/errors.ts';
+import { type ErrorCode, GatewayError, isGatewayError, messageOf } from '../core/errors.ts';
 import { type Log, ThrottledLog } from '../core/log.ts';
 import { retryDelaysMs } from '../core/retry.ts';
 import type { Scalar } from '../core/tag.ts';
@@ -16,6 +16,8 @@ import type { WriteBook } from './write-book.ts';
 /** A peer that refuses is asked again within 5 s for ever; who it refuses by name or by a wrong option, each 30 s. */
 const RETRY = { firstMs: 500, maxMs: 5_000, jitter: 0.5 } as const;
 const RETRY_FAULTED_MS = 30_000;
+/** What waiting does not mend. */
+const FAULTS: readonly ErrorCode[] = ['authentication_failed', 'config_invalid', 'egress_denied'];
 /** A link that held this long was a link: the next failure starts the back-off anew. */
 const STEADY_MS = 10_000;
 /** No driver may hang longer than this in connect, whatever its library does. */
@@ -43,6 +45,7 @@ export class SourceRunner {
   readonly #options: SourceRunnerOptions;
   readonly #abort = new AbortController();
   readonly #throttled: ThrottledLog;
+  #spec: SourceSpec;
   #state: SourceState = 'connecting';
   #reason: string | null = null;
   #errors = 0;
@@ -57,6 +60,7 @@ export class SourceRunner {
 
   constructor(options: SourceRunnerOptions) {
     this.#options = options;
+    this.#spec = options.spec;
     this.#throttled = new ThrottledLog(options.log, options.clock);
   }
 
@@ -107,7 +111,8 @@ export class SourceRunner {
   }
 
   view(): SourceView {
-    const { spec, endpoint, createdMs, account, writes } = this.#options;
+    const spec = this.#spec;
+    const { endpoint, createdMs, account, writes } = this.#options;
     return {
       id: spec.id,
       tenant: spec.tenant,
@@ -127,7 +132,16 @@ export class SourceRunner {
   }
 
   get spec(): SourceSpec {
-    return this.#options.spec;
+    return this.#spec;
+  }
+
+  get isConnected(): boolean {
+    return this.#commands !== undefined && !this.#abort.signal.aborted;
+  }
+
+  /** The link stays. */
+  rename(name: string): void {
+    this.#spec = { ...this.#spec, name };
   }
 
   /** What the configuration says, whether the device is there or not; tags that a topic names are left to the driver. */
@@ -222,14 +236,14 @@ export class SourceRunner {
 
   /** Books a failure; true when waiting longer is in place. */
   #fail(failure: unknown): boolean {
-    const { spec, log } = this.#options;
+    const { log } = this.#options;
     const message = messageOf(failure);
-    const faulted = isGatewayError(failure, 'authentication_failed') || isGatewayError(failure, 'config_invalid');
+    const faulted = isGatewayError(failure) && FAULTS.includes(failure.code);
     this.#errors++;
     this.#lastError = message;
-    this.#setState(faulted ? 'faulted' : 'back_off', message);
+    this.#setState(faulted ? 'faulted' : 'back_off', isGatewayError(failure, 'egress_denied') ? failure.code : message);
     if (isGatewayError(failure))
-      this.#throttled.warn(`${failure.code} ${message}`, { code: failure.code, source_name: spec.name }, message);
+      this.#throttled.warn(`${failure.code} ${message}`, { code: failure.code, source_name: this.#spec.name }, message);
     else log.error({ err: failure }, 'the driver failed in a way that nobody foresaw');
     return faulted;
   }

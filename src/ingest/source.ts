@@ -14,6 +14,8 @@ export interface SourceSpec {
   readonly config: unknown;
   /** Each as the driver's `tagSchema` gave it. */
   readonly tags: readonly SourceTag[];
+  /** Why it cannot be run as it is; it is shown all the same. */
+  readonly fault?: string;
 }
 
 /** What the house itself reads of a tag; the driver knows the rest. */

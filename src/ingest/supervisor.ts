@@ -1,10 +1,11 @@
 /** Runs the sources, each for itself: adds, changes and removes one without touching the others. */
 import { isDeepStrictEqual } from 'node:util';
 import type { Clock } from '../core/clock.ts';
+import { GatewayError } from '../core/errors.ts';
 import type { Log } from '../core/log.ts';
 import type { Scalar } from '../core/tag.ts';
 import type { UnixMs } from '../core/time.ts';
-import type { Driver, DriverContext, DriverModule, DriverSpec, Reading, TagRef } from '../drivers/driver.ts';
+import type { Driver, DriverContext, DriverModule, DriverSpec, Egress, Reading, TagRef } from '../drivers/driver.ts';
 import { type CommandFailure, failureOf, type WriteOutcome } from './commands.ts';
 import { Door } from './door.ts';
 import { Account } from './ledger.ts';
@@ -30,6 +31,8 @@ export interface SupervisorOptions {
   readonly latestMs: () => UnixMs;
   /** Where a driver type keeps its certificates. */
   readonly stateDir: (type: string) => string;
+  /** Where sources that were made over the API may connect to; those of the file are the operator's word. */
+  readonly egress?: Egress;
 }
 
 /** A tag of one of the sources. */
@@ -43,7 +46,7 @@ export type ReadOutcome = { readonly ok: true; readonly reading: Reading } | Com
 export class Supervisor {
   readonly #options: SupervisorOptions;
   readonly #runners = new Map<string, SourceRunner>();
-  /** Accounts outlive the runs of a source: a change must not make readings vanish from the books. */
+  /** Accounts outlive the runs of a source: a change must not make readings vanish from the books. They go with the source. */
   readonly #accounts = new Map<string, Account>();
   readonly #writes = new Map<string, WriteBook>();
   /** One change at a time for each source. */
@@ -58,11 +61,14 @@ export class Supervisor {
     this.#start(this.#runner(spec, createdMs));
   }
 
-  /** Starts the source anew when anything of it has changed. */
+  /** Starts the source anew when anything of it has changed but its name. */
   change(spec: SourceSpec): Promise<void> {
     return this.#serially(spec.id, async () => {
       const old = this.#runners.get(spec.id);
-      if (old && isDeepStrictEqual(old.spec, spec)) return;
+      if (old && isDeepStrictEqual({ ...old.spec, name: spec.name }, spec)) {
+        old.rename(spec.name);
+        return;
+      }
       const runner = this.#runner(spec, old?.view().createdMs ?? this.#options.clock.now());
       await old?.stop();
       this.#start(runner);
@@ -74,7 +80,9 @@ export class Supervisor {
       const runner = this.#runners.get(id);
       this.#runners.delete(id);
       await runner?.stop();
-      if (!this.#runners.has(id)) this.#writes.delete(id);
+      if (!runner || this.#runners.has(id)) return;
+      this.#writes.delete(id);
+      this.#accounts.delete(accountKey(id, runner.spec.tenant));
     });
   }
 
@@ -132,6 +140,10 @@ export class Supervisor {
     return [...this.#runners.values()].map((runner) => runner.view());
   }
 
+  view(id: string): SourceView | undefined {
+    return this.#runners.get(id)?.view();
+  }
+
   specs(): readonly SourceSpec[] {
     return [...this.#runners.values()].map(({ spec }) => spec);
   }
@@ -159,7 +171,7 @@ export class Supervisor {
 
   /** The books of a source; those of REST are kept for each tenant apart. */
   account(source: string, tenant: string): Account {
-    const key = `${source}\0${tenant}`;
+    const key = accountKey(source, tenant);
     const known = this.#accounts.get(key) ?? new Account();
     this.#accounts.set(key, known);
     return known;
@@ -184,7 +196,7 @@ export class Supervisor {
       log,
       random,
       openDoor: () => this.openDoor(spec.id, spec.tenant),
-      createDriver: (report) => this.#createDriver(spec, { log, clock, stateDir: this.#options.stateDir(spec.type), report }),
+      createDriver: (report) => this.#createDriver(spec, report),
     });
   }
 
@@ -195,7 +207,23 @@ export class Supervisor {
     return known;
   }
 
-  async #createDriver(spec: SourceSpec, context: DriverContext): Promise<Driver> {
+  /** One beside that of the runner, for whoever wants to try the source. Rejects `config_invalid`. */
+  createDriver(spec: SourceSpec): Promise<Driver> {
+    return this.#createDriver(spec, () => undefined);
+  }
+
+  /** True where the source runs as the spec says and has a link. */
+  isLive(spec: SourceSpec): boolean {
+    const runner = this.#runners.get(spec.id);
+    return runner?.isConnected === true && isDeepStrictEqual(runner.spec, spec);
+  }
+
+  async #createDriver(spec: SourceSpec, report: DriverContext['report']): Promise<Driver> {
+    if (spec.fault !== undefined) throw new GatewayError('config_invalid', spec.fault);
+    const { clock, egress, stateDir } = this.#options;
+    const log = this.#options.log.child({ source: spec.id });
+    const guard = spec.managedBy === 'api' && egress ? { egress } : {};
+    const context: DriverContext = { log, clock, stateDir: stateDir(spec.type), ...guard, report };
     const module = await this.#options.drivers.load(spec);
     const driverSpec: DriverSpec<unknown, unknown> = { sourceId: spec.id, config: spec.config, tags: spec.tags };
     return module.createDriver(driverSpec, context);
@@ -209,6 +237,10 @@ export class Supervisor {
     await mine;
     if (this.#changes.get(id) === settled) this.#changes.delete(id);
   }
+}
+
+function accountKey(source: string, tenant: string): string {
+  return `${source}\0${tenant}`;
 }
 
 function unknownSource(sourceId: string): CommandFailure {

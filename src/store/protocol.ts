@@ -33,6 +33,7 @@ export const RECORD_CALLS = [
   'putDocument',
   'putDocuments',
   'removeDocument',
+  'removeDocuments',
   'tokens',
   'tokenByHash',
   'createToken',

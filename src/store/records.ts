@@ -1,8 +1,11 @@
 /** The port to the small documents of the box: twins, sources, tokens, alerts, the audit log and answers kept for a repeat. Async, for a flush on an SD card must not stall polls. */
 import type { UnixMs } from '../core/time.ts';
 
-/** `sync`: when a twin was last synchronised, as the time of its change. */
-export type DocumentKind = 'twin' | 'source' | 'sync' | 'dashboard';
+/**
+ * `source`: when a source of the file was first met. `data_source`: a source made over the API; `data_source_revision`:
+ * what it was at one of its last revisions. `sync`: when a twin was last synchronised, as the time of its change.
+ */
+export type DocumentKind = 'twin' | 'source' | 'data_source' | 'data_source_revision' | 'sync' | 'dashboard';
 
 export interface StoredDocument {
   readonly kind: DocumentKind;
@@ -118,6 +121,8 @@ export interface RecordStore {
   putDocuments(writes: readonly DocumentWrite[]): Promise<void>;
   /** True when there was one. */
   removeDocument(key: DocumentKey): Promise<boolean>;
+  /** Many at once, in one commit; those that are not there are none. */
+  removeDocuments(keys: readonly DocumentKey[]): Promise<void>;
   tokens(): Promise<readonly StoredToken[]>;
   tokenByHash(sha256: string): Promise<StoredToken | undefined>;
   createToken(token: StoredToken): Promise<void>;

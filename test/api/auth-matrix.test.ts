@@ -21,6 +21,9 @@ interface Guarded {
 
 const POINT = { data: [{ asset_id: 'pump-101', tag_name: 'temperature', value: 1 }] };
 
+const NEW_SOURCE = { name: 'New', type: 'modbus', config: { host: '10.0.0.7' } };
+const CHANGED_SOURCE = { name: 'Changed', config: { host: '10.0.0.8' } };
+
 const GUARDED: Readonly<Record<string, Guarded>> = {
   'GET /v1/status': { scope: 'read:assets', path: '/v1/status', foreign: 'own' },
   'GET /metrics': { scope: 'admin', path: '/metrics', foreign: 'operator' },
@@ -77,6 +80,19 @@ const GUARDED: Readonly<Record<string, Guarded>> = {
     status: 204,
   },
   'GET /v1/data-sources': { scope: 'read:assets', path: '/v1/data-sources', foreign: 'own' },
+  'POST /v1/data-sources': { scope: 'write:assets', path: '/v1/data-sources', json: NEW_SOURCE, foreign: 'own', status: 201 },
+  'POST /v1/data-sources/test': { scope: 'write:assets', path: '/v1/data-sources/test', json: NEW_SOURCE, foreign: 'own' },
+  'GET /v1/data-sources/:id': { scope: 'read:assets', path: '/v1/data-sources/pump-101', foreign: 'not found' },
+  'PUT /v1/data-sources/:id': { scope: 'write:assets', path: '/v1/data-sources/pump-101', json: CHANGED_SOURCE, foreign: 'not found' },
+  'DELETE /v1/data-sources/:id': { scope: 'write:assets', path: '/v1/data-sources/pump-101', foreign: 'not found', status: 204 },
+  'POST /v1/data-sources/:id/test': { scope: 'write:assets', path: '/v1/data-sources/pump-101/test', foreign: 'not found' },
+  'GET /v1/data-sources/:id/revisions': { scope: 'read:assets', path: '/v1/data-sources/pump-101/revisions', foreign: 'not found' },
+  'POST /v1/data-sources/:id/rollback': {
+    scope: 'write:assets',
+    path: '/v1/data-sources/pump-101/rollback',
+    json: { revision: 1 },
+    foreign: 'not found',
+  },
   'GET /v1/telemetry': { scope: 'read:telemetry', path: '/v1/telemetry', foreign: 'own' },
   'GET /v1/telemetry/latest': { scope: 'read:telemetry', path: '/v1/telemetry/latest?asset_id=pump-101', foreign: 'own' },
   'GET /v1/stream': { scope: 'read:telemetry', path: '/v1/stream', foreign: 'own' },
@@ -117,6 +133,7 @@ function client(): ApiClient {
   services.addSource({ id: MARK });
   services.addChannel({ name: 'pump-101', target: MARK });
   services.addDashboard('pump-101', MARK);
+  services.fakeSources.put('pump-101', { name: MARK });
   services.addSample({ asset: 'pump-101', tag: 'temperature', timeMs: at('2026-01-06T10:29:00Z'), value: MARK });
   services.auditRows.push({
     kind: 'write',

@@ -25,6 +25,7 @@ function plant(): ApiClient {
   services.addDashboard('pump-101', 'Pump');
   services.addChannel({ name: 'pump-101', lastError: { code: 'timeout', message: 'no answer', timeMs: services.nowMs } });
   services.addSource({ id: 'ds-press', state: 'back_off', reason: 'no answer', lastError: 'timeout' });
+  services.fakeSources.put('pump-101', { type: 'simulator', config: { polling_interval_ms: 1_000, seed: 1 } });
   services.owners.set('pump-101/power', { source: 'ds-press', writable: true });
   for (const minute of [0, 5, 10]) {
     const timeMs = at(`2026-01-06T10:${String(minute).padStart(2, '0')}:00Z`);

@@ -35,6 +35,41 @@ describe('the TwinEdge API, as printed', () => {
     });
   });
 
+  it('makes a data source, reads, changes, tests and deletes it', async () => {
+    const client = new ApiClient();
+    const printed = { name: 'Production Line PLC', type: 'modbus', config: { host: '192.168.1.50', port: 502, unit_id: 1 } };
+    const created = await client.post('/v1/data-sources', printed);
+    expect(created.status).toBe(201);
+    expectPrinted(created.body, { data: { ...printed, endpoint: '192.168.1.50:502', tag_count: 0, managed_by: 'api' } });
+    const path = created.headers.get('location') as string;
+    expect(path).toMatch(/^\/v1\/data-sources\/ds-[a-z2-7]{12}$/);
+    const read = await client.get(path);
+    expect(read.status).toBe(200);
+    expect(read.body).toEqual(created.body);
+    const updated = await client.send(path, { method: 'PUT', json: { ...printed, name: 'Line 2' } });
+    expect(updated.status).toBe(200);
+    expectPrinted(updated.body, { data: { ...printed, name: 'Line 2' } });
+    const tested = await client.send(`${path}/test`, { method: 'POST' });
+    expect(tested.status).toBe(200);
+    expectPrinted(tested.body, { data: { success: true } });
+    const deleted = await client.send(path, { method: 'DELETE' });
+    expect([deleted.status, deleted.body]).toEqual([204, undefined]);
+    expect((await client.send(path, { method: 'DELETE' })).status).toBe(404);
+  });
+
+  it('filters the list by type and status', async () => {
+    const client = new ApiClient();
+    client.services.addSource({ id: 'a', type: 'opcua', state: 'connected' });
+    client.services.addSource({ id: 'b', type: 'modbus', state: 'back_off' });
+    const ids = async (query: string) => (await client.get(`/v1/data-sources?${query}`)).body.data.map(({ id }: { id: string }) => id);
+    expect(await ids('type=opcua')).toEqual(['a']);
+    expect(await ids('status=disconnected')).toEqual(['b']);
+    expect((await client.get('/v1/data-sources?page=2&per_page=1')).body).toMatchObject({
+      data: [{ id: 'b' }],
+      meta: { page: 2, per_page: 1, total: 2 },
+    });
+  });
+
   it('ingests telemetry and gives it back', async () => {
     const client = new ApiClient();
     const ingested = await client.post('/v1/telemetry', { data: [POINT] });

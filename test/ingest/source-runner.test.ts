@@ -277,7 +277,7 @@ describe('a report', () => {
     const driver = p.driver('plc');
     driver.report({ tagsFailed: 1, reason: 'one fails' });
     expect(p.view('plc').state).toBe('degraded');
-    await p.supervisor.change(source('plc', { name: 'other' }));
+    await p.supervisor.change(source('plc', { config: { round: 1 } }));
     await b.clock.advance(0);
     expect(p.view('plc')).toMatchObject({ state: 'connected', reason: null });
     driver.report({ tagsFailed: 1, reason: 'one fails' });

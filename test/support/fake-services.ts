@@ -28,6 +28,7 @@ import type { AggregateQuery, Columns, SeriesQuery, TelemetryReads } from '../..
 import { requireOwn } from '../../src/twin/edit.ts';
 import { type Devices, TwinSync } from '../../src/twin/sync.ts';
 import type { Binding, LiveReading, Sensor, Twin } from '../../src/twin/twin.ts';
+import { FakeSources } from './fake-sources.ts';
 import { MemoryRecords } from './memory-records.ts';
 
 /** A time by its text. */
@@ -362,7 +363,8 @@ export class FakeServices implements ApiServices {
     });
   }
 
-  readonly sources = { list: (tenant: string) => this.allSources.filter((source) => source.tenant === tenant) };
+  readonly fakeSources = new FakeSources(this.allSources, this.clock, (view) => this.addSource(view));
+  readonly sources: ApiServices['sources'] = this.fakeSources.services;
   readonly metrics = async () => ({ type: 'text/plain; version=0.0.4', data: 'twinbox_ring_slots 16\n' });
   backupsOpen = 0;
   /** Pieces of a backup; throws the one that is an error. */

@@ -43,6 +43,11 @@ export class MemoryRecords implements RecordStore {
     return this.#documents.delete(`${kind} ${tenant} ${id}`);
   }
 
+  async removeDocuments(keys: readonly DocumentKey[]): Promise<void> {
+    if (this.failing) throw new GatewayError('disk_full', 'no space left');
+    for (const key of keys) await this.removeDocument(key);
+  }
+
   tokens = async () => [];
   tokenByHash = async () => undefined;
   createToken = async () => undefined;

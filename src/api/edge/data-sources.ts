@@ -1,5 +1,6 @@
-/** GET /v1/data-sources. */
+/** GET /v1/data-sources and GET /v1/data-sources/{id}. */
 import { z } from 'zod';
+import { tagged } from '../conditional.ts';
 import type { Operation } from '../operation.ts';
 import { compareText, pageOf } from '../page.ts';
 import { pageParams } from '../params.ts';
@@ -8,8 +9,10 @@ import { listMetaSchema } from '../schema.ts';
 import type { ApiServices } from '../services.ts';
 import { isConnected, renderSource } from '../source-view.ts';
 import { validate } from '../validate.ts';
+import { findSource } from './find-source.ts';
 import { listMeta } from './list-meta.ts';
-import { DATA_SOURCE_EXAMPLE, dataSourceSchema } from './schema.ts';
+import { renderDetail } from './render-source.ts';
+import { DATA_SOURCE_DETAIL_EXAMPLE, DATA_SOURCE_EXAMPLE, dataSourceDetailSchema, dataSourceSchema } from './schema.ts';
 
 const listQuery = z.object({
   ...pageParams(20, 100),
@@ -33,13 +36,39 @@ const LIST_DATA_SOURCES: Operation = {
   errors: [],
 };
 
+const GET_DATA_SOURCE: Operation = {
+  id: 'getDataSource',
+  summary: 'Read a data source',
+  description: 'With its config and tags, without its secrets, and where its readings went since the start.',
+  group: 'Data sources',
+  answers: [
+    {
+      status: 200,
+      description: 'The source',
+      schema: z.object({ data: dataSourceDetailSchema }),
+      example: { data: DATA_SOURCE_DETAIL_EXAMPLE },
+    },
+  ],
+  errors: [],
+};
+
 export function dataSourceRoutes(services: ApiServices): Route[] {
   return [
     documented(
       LIST_DATA_SOURCES,
       route('GET', '/v1/data-sources', 'read:assets', (call) => listSources(services, call)),
     ),
+    documented(
+      GET_DATA_SOURCE,
+      route('GET', '/v1/data-sources/:id', 'read:assets', (call) => getSource(services, call)),
+    ),
   ];
+}
+
+function getSource(services: ApiServices, call: Call): Answer {
+  const detail = findSource(services, call);
+  const answer = ok({ data: renderDetail(detail) });
+  return detail.revision === null ? answer : tagged(answer, detail.revision, false);
 }
 
 function listSources({ sources }: ApiServices, call: Call): Answer {

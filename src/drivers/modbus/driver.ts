@@ -54,6 +54,7 @@ class ModbusDriver implements Driver {
       unitId: config.unit_id,
       timeoutMs: config.timeout_ms,
       clock: context.clock,
+      egress: context.egress,
     });
     this.#writer = new Writer(this.#link, context.clock);
   }

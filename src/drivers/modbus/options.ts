@@ -1,6 +1,6 @@
 /** What a Modbus source and its tags may say; the names are the API's. */
 import { z } from 'zod';
-import { present, type TagOrigin, tagFields } from '../schema.ts';
+import { present, type TagOrigin, type Target, tagFields } from '../schema.ts';
 
 /** Where the most significant byte A to the least significant D of a 32-bit value lie on the wire. */
 export const BYTE_ORDERS = ['ABCD', 'CDAB', 'BADC', 'DCBA'] as const;
@@ -93,6 +93,12 @@ export type ModbusTagInput = z.input<typeof tagSchema>;
 export function endpoint(config: unknown): string {
   const { host, port } = configSchema.parse(config);
   return host.includes(':') ? `[${host}]:${port}` : `${host}:${port}`;
+}
+
+/** Where the connection of a valid config goes. */
+export function target(config: unknown): Target {
+  const { host, port } = config as ModbusConfig;
+  return { key: 'host', host, port };
 }
 
 /** Of a valid config and tag. */

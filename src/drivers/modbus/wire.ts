@@ -3,6 +3,7 @@ import net from 'node:net';
 import modbus from 'modbus-serial';
 import type { Clock } from '../../core/clock.ts';
 import { GatewayError, isGatewayError, messageOf } from '../../core/errors.ts';
+import type { Egress } from '../driver.ts';
 import { ModbusException } from './exception.ts';
 import { isBitTable, type Span } from './plan.ts';
 
@@ -14,6 +15,7 @@ export interface WireOptions {
   readonly unitId: number;
   readonly timeoutMs: number;
   readonly clock: Clock;
+  readonly egress?: Egress | undefined;
 }
 
 /** The client's function for each table: FC 1, 2, 4 and 3. */
@@ -44,11 +46,12 @@ export class Wire {
     this.#client = client;
   }
 
-  /** Rejects `not_connected` when the host refuses, cannot be found or does not answer within the timeout. */
+  /** Rejects `not_connected` when the host refuses, cannot be found or does not answer within the timeout, and `egress_denied`. */
   static async dial(options: WireOptions, signal: AbortSignal): Promise<Wire> {
     signal.throwIfAborted();
-    const { host, port, endpoint } = options;
-    const socket = net.connect({ host, port, noDelay: true, keepAlive: true, keepAliveInitialDelay: KEEP_ALIVE_MS });
+    const { host, port, endpoint, egress } = options;
+    const address = egress ? await egress.address(host, port, signal) : host;
+    const socket = net.connect({ host: address, port, noDelay: true, keepAlive: true, keepAliveInitialDelay: KEEP_ALIVE_MS });
     socket.on('error', () => {}); // 'close' follows with the reason in socket.errored; without a listener the process would end
     try {
       const connected = new Promise<void>((resolve) => socket.once('connect', resolve));

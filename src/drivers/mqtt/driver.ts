@@ -1,6 +1,7 @@
 /** The MQTT driver: subscribes to the topics of its tags and turns messages into readings. */
 import { createHash } from 'node:crypto';
 import { readFile } from 'node:fs/promises';
+import { isIP, type LookupFunction } from 'node:net';
 import { hostname } from 'node:os';
 import type { IClientOptions } from 'mqtt';
 import { aborted } from '../../core/clock.ts';
@@ -8,10 +9,10 @@ import type { Emit } from '../../core/emit.ts';
 import { asGatewayError, GatewayError, messageOf } from '../../core/errors.ts';
 import { ThrottledLog } from '../../core/log.ts';
 import type { Scalar } from '../../core/tag.ts';
-import type { Driver, DriverContext, DriverSpec, LinkReport, Readback, TagRef } from '../driver.ts';
+import type { Driver, DriverContext, DriverSpec, Egress, LinkReport, Readback, TagRef } from '../driver.ts';
 import { Inflow } from './inflow.ts';
 import { type Grant, Link } from './link.ts';
-import { endpoint, type MqttConfig, type MqttTag } from './options.ts';
+import { endpoint, type MqttConfig, type MqttTag, target } from './options.ts';
 import { Routes } from './routes.ts';
 import { Writer } from './writer.ts';
 
@@ -49,7 +50,9 @@ class MqttDriver implements Driver {
   }
 
   async connect(signal: AbortSignal): Promise<void> {
-    const client = await clientOptions(this.#config, this.#config.client_id ?? this.#ownClientId());
+    const options = await clientOptions(this.#config, this.#config.client_id ?? this.#ownClientId());
+    const { egress } = this.#context;
+    const client = egress ? await guarded(options, target(this.#config), egress, signal) : options;
     signal.throwIfAborted();
     const link = new Link({ client, url: endpoint(this.#config), clock: this.#context.clock });
     const inflow = new Inflow(this.#routes, link, this.#log);
@@ -147,6 +150,23 @@ async function clientOptions(config: MqttConfig, clientId: string): Promise<ICli
       properties: { receiveMaximum: RECEIVE_MAXIMUM, sessionExpiryInterval: config.clean_session ? 0 : SESSION_EXPIRY_S },
     }),
   };
+}
+
+/** The options with the one address that the host has for this connection; certificates are still those of the host. */
+async function guarded(
+  options: IClientOptions,
+  { host, port }: { readonly host: string; readonly port: number },
+  egress: Egress,
+  signal: AbortSignal,
+): Promise<IClientOptions> {
+  const address = await egress.address(host, port, signal);
+  if (options.wsOptions) {
+    const found = { address, family: isIP(address) };
+    const lookup: LookupFunction = (_host, { all }, done) => (all ? done(null, [found]) : done(null, found.address, found.family));
+    return { ...options, wsOptions: { ...options.wsOptions, lookup } };
+  }
+  const named = options.protocol === 'mqtts' && options.servername === undefined && isIP(host) === 0;
+  return { ...options, host: address, ...(named && { servername: host }) };
 }
 
 interface TlsOptions {

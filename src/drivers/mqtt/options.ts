@@ -1,6 +1,7 @@
 /** What an MQTT source and its tags look like in a configuration, and what is wrong with a bad one. */
+import { randomUUID } from 'node:crypto';
 import { z } from 'zod';
-import { idSchema, present, type TagOrigin, tagFields, tagNameSchema } from '../schema.ts';
+import { bareHost, idSchema, present, type TagOrigin, type Target, tagFields, tagNameSchema } from '../schema.ts';
 import { compileJsonPath } from './json-path.ts';
 import { checkWriteTopic, parseTopic } from './topic.ts';
 
@@ -146,6 +147,20 @@ export type MqttTag = z.output<typeof tagSchema>;
 export function endpoint(config: unknown): string {
   const url = new URL((config as MqttConfig).broker_url);
   return `${url.protocol}//${url.host}${url.pathname === '/' ? '' : url.pathname}`;
+}
+
+const DEFAULT_PORTS: Readonly<Record<string, number>> = { 'mqtt:': 1883, 'mqtts:': 8883, 'ws:': 80, 'wss:': 443 };
+
+/** Where the connection of a valid config goes. */
+export function target(config: unknown): Target {
+  const url = new URL((config as MqttConfig).broker_url);
+  return { key: 'broker_url', host: bareHost(url.hostname), port: Number(url.port) || (DEFAULT_PORTS[url.protocol] ?? 0) };
+}
+
+/** With a client_id and a session of its own: a broker lets go of whoever has the same one. */
+export function trial(config: unknown): MqttConfig {
+  const { client_id: usual = 'twinbox', ...rest } = config as MqttConfig;
+  return { ...rest, client_id: `${usual.slice(0, 100)}-test-${randomUUID().slice(0, 8)}`, clean_session: true };
 }
 
 function checkBrokerUrl(text: string): void {

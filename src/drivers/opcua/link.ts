@@ -16,7 +16,7 @@ import { GatewayError } from '../../core/errors.ts';
 import type { DriverContext } from '../driver.ts';
 import { batchSize } from './batches.ts';
 import { connectFault, linkFault } from './faults.ts';
-import type { OpcuaConfig } from './options.ts';
+import { type OpcuaConfig, target } from './options.ts';
 import { checkServer, type Identity, openIdentity } from './security.ts';
 import { checkPasswordProtected, userIdentity } from './user.ts';
 import { within } from './within.ts';
@@ -74,19 +74,39 @@ export async function openLink(config: OpcuaConfig, context: DriverContext, sign
   const trace = new Trace(context.clock);
   const bounds = { clock: context.clock, timeoutMs: CONNECT_TIMEOUT_MS, signal, what: `${config.endpoint}: connecting` };
   try {
-    return await within(connect(config, identity, trace, orphan), bounds);
+    const way = { config, url: await urlOf(config, context, signal), identity, trace };
+    return await within(connect(way, orphan), bounds);
   } catch (error) {
     await trace.close(trace.created);
     throw connectFault(error, config.endpoint, identity.certificateFile);
   }
 }
 
-async function connect(config: OpcuaConfig, identity: Identity, trace: Trace, orphan: Session | undefined): Promise<Link> {
+/** What is used on the way to a link. */
+interface Way {
+  readonly config: OpcuaConfig;
+  /** The endpoint, with the one address in place of the host where a source may not reach every address. */
+  readonly url: string;
+  readonly identity: Identity;
+  readonly trace: Trace;
+}
+
+/** Nothing that a server says of its endpoints is ever connected to: only this. Rejects as `Egress.address`. */
+async function urlOf(config: OpcuaConfig, { egress }: DriverContext, signal: AbortSignal): Promise<string> {
+  if (!egress) return config.endpoint;
+  const { host, port } = target(config);
+  const address = await egress.address(host, port, signal);
+  const path = config.endpoint.replace(/^opc\.tcp:\/\/[^/]*/, '');
+  return `opc.tcp://${address.includes(':') ? `[${address}]` : address}:${port}${path}`;
+}
+
+async function connect(way: Way, orphan: Session | undefined): Promise<Link> {
+  const { config, url, identity, trace } = way;
   const secure = config.security_mode !== 'None';
   const user = await userIdentity(config.authentication);
-  const endpoint = secure ? await discover(config, identity, trace) : undefined;
+  const endpoint = secure ? await discover(way) : undefined;
   if (endpoint) {
-    await checkServer(identity, endpoint, hostOf(config.endpoint));
+    await checkServer(identity, endpoint, target(config).host);
     checkPasswordProtected(config.authentication, endpoint);
   }
   const client = trace.add(
@@ -104,7 +124,7 @@ async function connect(config: OpcuaConfig, identity: Identity, trace: Trace, or
   const lost = new Promise<GatewayError>((resolve) => {
     client.on('close', (error) => resolve(linkFault(error ?? new Error('closed by the server'), config.endpoint)));
   });
-  await client.connect(config.endpoint);
+  await client.connect(url);
   const resumed = orphan !== undefined && (await reactivate(client, orphan));
   const session = resumed ? orphan : ((await client.createSession(user)) as Session);
   if (!resumed) trace.created = session;
@@ -122,12 +142,12 @@ async function reactivate(client: OPCUAClient, orphan: Session): Promise<boolean
 }
 
 /** Asks without security which endpoints there are, and takes the one that the configuration wants. (OPC UA Part 4 §5.4.4) */
-async function discover(config: OpcuaConfig, identity: Identity, trace: Trace): Promise<EndpointDescription> {
+async function discover({ config, url, identity, trace }: Way): Promise<EndpointDescription> {
   const client = trace.add(
     OPCUAClient.create({ ...clientOptions(identity), securityMode: MessageSecurityMode.None, endpointMustExist: false }),
   );
-  await client.connect(config.endpoint);
-  const endpoints = await client.getEndpoints({ endpointUrl: config.endpoint });
+  await client.connect(url);
+  const endpoints = await client.getEndpoints({ endpointUrl: url });
   await client.disconnect();
   const mode = MessageSecurityMode[config.security_mode];
   const policy = SECURITY_POLICY_URIS[config.security_policy];
@@ -174,10 +194,6 @@ async function readFacts(session: ClientSession): Promise<ServerFacts> {
     nodesPerRead: batchSize(nodesPerRead),
     itemsPerCall: batchSize(itemsPerCall),
   };
-}
-
-function hostOf(endpoint: string): string {
-  return new URL(endpoint.replace(/^opc\.tcp:/, 'http:')).hostname.replace(/^\[|\]$/g, '');
 }
 
 /** Remembers what was opened, so that it can be closed from wherever the way to a link ended. */

@@ -1,6 +1,6 @@
 /** What an OPC UA source and its tags may say: the schemas, without the protocol's library. */
 import { z } from 'zod';
-import { present, type TagOrigin, tagFields } from '../schema.ts';
+import { bareHost, present, type TagOrigin, type Target, tagFields } from '../schema.ts';
 
 const ENDPOINT_PATTERN = /^opc\.tcp:\/\/(\[[0-9A-Fa-f:.]+\]|[A-Za-z0-9._-]+):(\d{1,5})(\/[^\s?#]*)?$/;
 
@@ -108,6 +108,12 @@ export type OpcuaTagInput = z.input<typeof tagSchema>;
 /** Where a valid config leads; it never holds a secret. */
 export function endpoint(config: unknown): string {
   return (config as OpcuaConfig).endpoint;
+}
+
+/** Where the connection of a valid config goes. */
+export function target(config: unknown): Target {
+  const [, host = '', port] = ENDPOINT_PATTERN.exec((config as OpcuaConfig).endpoint) ?? [];
+  return { key: 'endpoint', host: bareHost(host), port: Number(port) };
 }
 
 function isEndpoint(text: string): boolean {

@@ -120,6 +120,12 @@ export class RecordsDatabase {
     );
   }
 
+  removeDocuments(keys: readonly DocumentKey[]): void {
+    this.#atomically(() => {
+      for (const key of keys) this.removeDocument(key);
+    });
+  }
+
   tokens(): StoredToken[] {
     return (this.#database.prepare('SELECT * FROM token ORDER BY created_ms, id').all() as TokenRow[]).map(toToken);
   }

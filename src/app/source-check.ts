@@ -1,0 +1,55 @@
+/** What a source that is made over the API must be beside right by its schemas: as in the file, and within the egress rules. */
+import { tagsOfProfile } from '../config/profiles.ts';
+import { DRIVERS } from '../drivers/registry.ts';
+import { optionFaults, optionsSchema } from '../drivers/source-options.ts';
+import type { SourceTag } from '../ingest/source.ts';
+import type { Runnable, SourceDraft } from '../ingest/source-registry.ts';
+import type { EgressPolicy } from '../system/egress.ts';
+
+export interface SourceFault {
+  /** Dot path. */
+  readonly field: string;
+  readonly message: string;
+}
+
+export class SourceCheck {
+  readonly #egress: EgressPolicy;
+  readonly #profilesDir: string;
+
+  constructor(egress: EgressPolicy, profilesDir: string) {
+    this.#egress = egress;
+    this.#profilesDir = profilesDir;
+  }
+
+  /** All of them; none where the source may be saved. */
+  faults(draft: SourceDraft, id: string): readonly SourceFault[] {
+    const between = optionFaults(draft.type, draft, id).map(({ path, message }) => ({ field: path.join('.') || 'tags', message }));
+    if (between.length > 0) return between;
+    const tags = this.#tagsOf(draft);
+    if (typeof tags === 'string') return [{ field: 'profile', message: tags }];
+    const target = DRIVERS[draft.type].target?.(draft.config);
+    const denial = target && this.#egress.literalDenial(target.host, target.port);
+    if (!target || !denial) return [];
+    const key = denial.part === 'port' && target.key === 'host' ? 'port' : target.key;
+    return [{ field: `config.${key}`, message: denial.message }];
+  }
+
+  /** Of a draft that was saved, maybe by another version. */
+  resolve(draft: SourceDraft, id: string): Runnable {
+    const options = { config: draft.config, tags: draft.tags, ...(draft.profile !== undefined && { profile: draft.profile }) };
+    const checked = draft.type in DRIVERS ? optionsSchema(draft.type).safeParse(options) : undefined;
+    if (!checked?.success) {
+      const [issue] = checked?.error.issues ?? [];
+      const what = issue ? `${issue.path.join('.')}: ${issue.message}` : `this version knows no type "${draft.type}"`;
+      return { fault: `what was saved of the source is not valid for this version: ${what}` };
+    }
+    const [between] = optionFaults(draft.type, draft, id);
+    if (between) return { fault: `${between.path.join('.')}: ${between.message}` };
+    const tags = this.#tagsOf(draft);
+    return typeof tags === 'string' ? { fault: `profile: ${tags}` } : { config: checked.data.config, tags };
+  }
+
+  #tagsOf({ profile, config, tags }: SourceDraft): readonly SourceTag[] | string {
+    return profile === undefined ? tags : tagsOfProfile(profile, config as Parameters<typeof tagsOfProfile>[1], this.#profilesDir);
+  }
+}
