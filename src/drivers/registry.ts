@@ -25,9 +25,9 @@ export const DRIVER_TYPES = ['opcua', 'modbus', 'mqtt', 'simulator'] as const;
 export type DriverType = (typeof DRIVER_TYPES)[number];
 
 export const DRIVERS: Readonly<Record<DriverType, DriverEntry>> = {
-  opcua: { ...opcua, describe: opcua.describe, load: () => import('./opcua/driver.ts') },
-  modbus: { ...modbus, describe: modbus.describe, load: () => import('./modbus/driver.ts') },
-  mqtt: { ...mqtt, describe: mqtt.describe, load: () => import('./mqtt/driver.ts') },
+  opcua: { ...opcua, describe: opcua.describe, target: opcua.target, load: () => import('./opcua/driver.ts') },
+  modbus: { ...modbus, describe: modbus.describe, target: modbus.target, load: () => import('./modbus/driver.ts') },
+  mqtt: { ...mqtt, describe: mqtt.describe, target: mqtt.target, trial: mqtt.trial, load: () => import('./mqtt/driver.ts') },
   simulator: { ...simulator, describe: simulator.describe, load: () => import('./simulator/driver.ts') },
 };
 

@@ -42,11 +42,13 @@ export interface TestServerOptions {
   /** Registered before the test's own, which moves the test's index up. */
   readonly otherNamespaces?: readonly string[];
   readonly users?: Readonly<Record<string, string>>;
+  /** What GetEndpoints says in place of the server's own URL. */
+  readonly advertised?: string;
 }
 
 /** Offers None, Sign and SignAndEncrypt with Basic256Sha256; accepts every client certificate. */
 export async function startTestServer(options: TestServerOptions): Promise<TestServer> {
-  const { stateDir, port = 0, otherNamespaces = [], users } = options;
+  const { stateDir, port = 0, otherNamespaces = [], users, advertised } = options;
   const store = (name: string) =>
     new OPCUACertificateManager({
       rootFolder: join(stateDir, name),
@@ -63,6 +65,7 @@ export async function startTestServer(options: TestServerOptions): Promise<TestS
     securityPolicies: [SecurityPolicy.None, SecurityPolicy.Basic256Sha256],
     allowAnonymous: users === undefined,
     userManager: { isValidUser: (name: string, password: string) => users?.[name] === password },
+    ...(advertised !== undefined && { advertisedEndpoints: [advertised] }),
     nodeset_filename: [nodesets.standard],
     serverInfo: { applicationUri: 'urn:twinbox:test-server' },
   });
