@@ -19,6 +19,7 @@ import type { WallClock } from '../system/wall-clock.ts';
 import type { LiveValues } from '../twin/live.ts';
 import type { TwinRegistry } from '../twin/registry.ts';
 import type { TwinSync } from '../twin/sync.ts';
+import type { Binding } from '../twin/twin.ts';
 import type { Apply } from './apply.ts';
 import { Devices } from './devices.ts';
 import { type MetricParts, metricFamilies } from './metrics.ts';
