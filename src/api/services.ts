@@ -13,7 +13,7 @@ import type { WriteOutcome } from '../ingest/commands.ts';
 import type { Consumer } from '../ingest/pipeline.ts';
 import type { SourceDraft, SourceKey, SourceRevision, StoredSource } from '../ingest/source-registry.ts';
 import type { LedgerCounts, SourceView } from '../ingest/source-state.ts';
-import type { TestResult } from '../ingest/source-test.ts';
+import type { SourceTestResult } from '../ingest/source-test.ts';
 import type { AnswerStore, AuditStore, RecordStore } from '../store/records.ts';
 import type { TelemetryReads } from '../store/telemetry.ts';
 import type { NewTwin, TwinKey } from '../twin/registry.ts';
@@ -154,8 +154,8 @@ export interface ApiServices {
     remove(at: SourceKey, allow: (present: StoredSource) => void): Promise<void>;
     revisions(at: SourceKey): Promise<readonly SourceRevision[]>;
     /** Resolves within ten seconds, however it ends. Rejects `overloaded`. */
-    test(id: string): Promise<TestResult>;
-    testDraft(tenant: string, draft: SourceDraft): Promise<TestResult>;
+    test(id: string): Promise<SourceTestResult>;
+    testDraft(tenant: string, draft: SourceDraft): Promise<SourceTestResult>;
   };
   /** The ways by which alerts reach people. */
   readonly channels: Pick<Notifications, 'list' | 'test'>;

@@ -6,7 +6,7 @@ import { GatewayError } from '../core/errors.ts';
 import { DRIVERS } from '../drivers/registry.ts';
 import type { SourceSpec } from '../ingest/source.ts';
 import { draftOf, type SourceDraft, type SourceRegistry } from '../ingest/source-registry.ts';
-import { type TestResult, testSource } from '../ingest/source-test.ts';
+import { type SourceTestResult, testSource } from '../ingest/source-test.ts';
 import type { Supervisor } from '../ingest/supervisor.ts';
 import type { SourceCheck } from './source-check.ts';
 
@@ -22,7 +22,7 @@ export interface SourceParts {
 
 export function sourceServices({ supervisor, registry, check, clock }: SourceParts): ApiServices['sources'] {
   let tests = 0;
-  const test = async (spec: SourceSpec): Promise<TestResult> => {
+  const test = async (spec: SourceSpec): Promise<SourceTestResult> => {
     if (tests >= MAX_TESTS) throw new GatewayError('overloaded', `${MAX_TESTS} tests run already`);
     tests++;
     try {

@@ -20,7 +20,7 @@ export interface TestCheck {
   readonly message: string;
 }
 
-export interface TestResult {
+export interface SourceTestResult {
   readonly success: boolean;
   readonly latencyMs: number;
   readonly message: string;
@@ -37,7 +37,7 @@ export interface TestParts {
 }
 
 /** Never rejects: whatever fails is in the result. Takes ten seconds at most. */
-export async function testSource(spec: SourceSpec, { supervisor, clock }: TestParts): Promise<TestResult> {
+export async function testSource(spec: SourceSpec, { supervisor, clock }: TestParts): Promise<SourceTestResult> {
   const startMs = clock.monotonicMs();
   const live = supervisor.isLive(spec);
   const tags = refsOf(spec);

@@ -10,7 +10,7 @@ import { DRIVERS } from '../../src/drivers/registry.ts';
 import type { SourceSpec } from '../../src/ingest/source.ts';
 import { draftOf, type SourceDraft, SourceRegistry } from '../../src/ingest/source-registry.ts';
 import type { SourceView } from '../../src/ingest/source-state.ts';
-import type { TestResult } from '../../src/ingest/source-test.ts';
+import type { SourceTestResult } from '../../src/ingest/source-test.ts';
 import { EgressPolicy } from '../../src/system/egress.ts';
 import { MemoryRecords } from './memory-records.ts';
 
@@ -26,7 +26,7 @@ export class FakeSources {
   readonly told: (readonly ['add' | 'change' | 'remove', string])[] = [];
   readonly specs = new Map<string, SourceSpec>();
   readonly #show: (spec: SourceSpec, createdMs: UnixMs) => void;
-  tested: TestResult = { success: true, latencyMs: 3, message: 'the connection stands', checks: [], live: false, sample: null };
+  tested: SourceTestResult = { success: true, latencyMs: 3, message: 'the connection stands', checks: [], live: false, sample: null };
 
   constructor(all: SourceView[], clock: Clock, viewOf: (view: Partial<SourceView> & { readonly id: string }) => void) {
     const show = (spec: SourceSpec, createdMs: UnixMs) => {

@@ -2,7 +2,7 @@
 import { z } from 'zod';
 import { qualityOf } from '../../core/status.ts';
 import { toIso } from '../../core/time.ts';
-import type { TestResult } from '../../ingest/source-test.ts';
+import type { SourceTestResult } from '../../ingest/source-test.ts';
 import { JSON_BODY_LIMIT_BYTES, readJson } from '../body.ts';
 import type { Operation } from '../operation.ts';
 import { type Answer, type Call, documented, ok, type Route, route } from '../route.ts';
@@ -90,7 +90,7 @@ async function testNew(services: ApiServices, call: Call): Promise<Answer> {
   return ok({ data: renderResult(await services.sources.testDraft(call.tenant, draft), services.sources.endpoint(draft)) });
 }
 
-function renderResult({ success, latencyMs, message, checks, live, sample }: TestResult, endpoint: string) {
+function renderResult({ success, latencyMs, message, checks, live, sample }: SourceTestResult, endpoint: string) {
   return {
     success,
     latency_ms: latencyMs,
