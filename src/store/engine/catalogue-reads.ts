@@ -32,6 +32,12 @@ export interface Day extends Omit<Part, 'window' | 'part' | 'contents'> {
   readonly bytes: number;
 }
 
+/** What a part has. */
+export interface Contents {
+  readonly series: Uint32Array;
+  readonly isWhole: boolean;
+}
+
 /** Hears of what cannot be read. */
 export type Report = (what: string, error: unknown) => void;
 
@@ -105,9 +111,9 @@ export class CatalogueReads {
     return { times, data, ties, isUnsound: rowSum('chunk', id, part.window, part.part, series, times, data, ties) !== sum };
   }
 
-  /** False when it has not the chunks that it should have, as far as that was seen; it is reported once. */
-  isWhole(part: Part): boolean {
-    return this.#contentsOf(part).isWhole;
+  /** Series that have a chunk in a part, ascending; not `isWhole` when it has not all that it should have, as far as that was seen: it is reported once. */
+  contents(part: Part): Contents {
+    return this.#contentsOf(part);
   }
 
   /** Undefined also when it cannot be read. */
@@ -157,14 +163,6 @@ export class CatalogueReads {
   seriesOf({ window, part }: PartNumber): SeriesId[] {
     const series = this.database.prepare('SELECT series FROM chunk WHERE window = ? AND part = ? ORDER BY series').pluck();
     return this.#read(() => series.all(window, part) as SeriesId[]) ?? [];
-  }
-
-  /** Series that have a chunk in windows [first, end), ascending. */
-  seriesIn(firstWindow: number, endWindow: number): SeriesId[] {
-    return this.database
-      .prepare('SELECT DISTINCT series FROM chunk JOIN part USING (window, part) WHERE window >= ? AND window < ? ORDER BY series')
-      .pluck()
-      .all(firstWindow, endWindow) as SeriesId[];
   }
 
   close(): void {

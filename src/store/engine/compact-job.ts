@@ -2,9 +2,9 @@
 import type { Sequence, SeriesDef, SeriesId } from '../../core/tag.ts';
 import { sqliteError } from '../sqlite/database.ts';
 import type { Catalogue } from './catalogue.ts';
-import type { Day } from './catalogue-reads.ts';
+import type { Day, Part } from './catalogue-reads.ts';
 import { DayFileWriter } from './day-file.ts';
-import { BLOCKS_PER_DAY, DAY_BLOCK_MS, DAY_MS, WINDOW_MS, WINDOWS_PER_DAY } from './grid.ts';
+import { BLOCKS_PER_DAY, DAY_BLOCK_MS, DAY_MS, WINDOW_MS } from './grid.ts';
 import { type Layout, runOf, type Slab } from './reader.ts';
 import { RollupBuilder, type SeriesRollup } from './rollup.ts';
 import type { RollupDay } from './rollup-days.ts';
@@ -32,8 +32,11 @@ export class CompactJob {
   readonly #windows: readonly number[];
   readonly #firstSequence: Sequence;
   readonly #lastSequence: Sequence;
-  /** In descending order. */
-  readonly #left: SeriesId[];
+  /** Parts whose series are not among those to be written yet; then these, and of them the ones that are left, in descending order. */
+  readonly #unlisted: Part[];
+  readonly #listed: Part[] = [];
+  readonly #series: Set<SeriesId>;
+  #left: SeriesId[] | undefined;
   /** Of the series that is being written: its next block, bits of those that it has, its rollup. */
   #block = 0;
   #blocks = 0;
@@ -57,11 +60,8 @@ export class CompactJob {
     const sources = [...(known ? [known] : []), ...this.#windows.flatMap((window) => layout.parts.of(window))];
     this.#firstSequence = Math.min(...sources.map((source) => source.firstSequence)) as Sequence;
     this.#lastSequence = Math.max(...sources.map((source) => source.lastSequence)) as Sequence;
-    const series = new Set([
-      ...layout.catalogue.seriesIn(day * WINDOWS_PER_DAY, (day + 1) * WINDOWS_PER_DAY),
-      ...layout.days.seriesOf(day),
-    ]);
-    this.#left = [...series].sort((a, b) => b - a);
+    this.#unlisted = this.#windows.flatMap((window) => layout.parts.of(window));
+    this.#series = new Set(layout.days.seriesOf(day));
     this.#writer = new DayFileWriter(layout.days.fileOf({ day, generation: this.#generation }), day, hook);
   }
 
@@ -77,24 +77,34 @@ export class CompactJob {
 
   /** Works until `isOver` says so; true when all series are written. Throws `store_failed` or `disk_full`: then the job is to be abandoned. */
   step(isOver: () => boolean): boolean {
-    const { blobs, days } = this.#layout;
+    const { blobs, days, catalogue } = this.#layout;
     const { damaged } = blobs;
     try {
       if (this.#writer.flush()) return false;
-      do {
-        const series = this.#left.at(-1);
-        if (series === undefined) return true;
-        this.#write(series, this.#block++);
-        if (this.#block === BLOCKS_PER_DAY) this.#end(series);
-      } while (!isOver());
-      return false;
+      while (this.#advance()) if (isOver()) return false;
+      return true;
     } catch (error) {
       throw sqliteError(error, `writing the file of day ${this.day}`);
     } finally {
-      const { parts, catalogue } = this.#layout;
-      if (!this.#windows.every((window) => parts.of(window).every((part) => catalogue.isWhole(part)))) this.#isWhole = false;
+      if (!this.#listed.every((part) => catalogue.contents(part).isWhole)) this.#isWhole = false;
       if (blobs.damaged > damaged || (days.has(this.day) && !days.isReadable(this.day))) this.#isWhole = false;
     }
+  }
+
+  /** Lists a part, or writes a block; false when nothing is left. */
+  #advance(): boolean {
+    const part = this.#unlisted.pop();
+    if (part) {
+      for (const series of this.#layout.catalogue.contents(part).series) this.#series.add(series as SeriesId);
+      this.#listed.push(part);
+      return true;
+    }
+    this.#left ??= [...this.#series].sort((a, b) => b - a);
+    const series = this.#left.at(-1);
+    if (series === undefined) return false;
+    this.#write(series, this.#block++);
+    if (this.#block === BLOCKS_PER_DAY) this.#end(series);
+    return true;
   }
 
   /**
@@ -163,7 +173,7 @@ export class CompactJob {
     if (this.#blocks !== 0 && def) this.#writer.putSeries(series, this.#blocks, def);
     this.#rollups.push({ series, data: this.#rollup.encode() });
     this.#rollup.clear();
-    this.#left.pop();
+    this.#left?.pop();
     this.#block = 0;
     this.#blocks = 0;
   }
