@@ -79,7 +79,10 @@ describe('the requests that are made', () => {
   it.each(describedRoutes)('reach the inside of $method $path, not only its refusals', async (route) => {
     const client = plant();
     const { operation } = route;
-    const path = route.path.replace(':sensorId', 'temperature').replace(':actuatorId', 'power').replace(':id', 'pump-101');
+    const path = route.path
+      .replace(':sensorId', 'temperature')
+      .replace(':actuatorId', 'power')
+      .replace(/:(id|name)/, 'pump-101');
     const query = operation?.query ? fc.sample(arbitraryQuery(operation.query), { numRuns: 200, seed: 7 }) : [''];
     const bodies = operation?.body ? fc.sample(arbitraryOf(operation.body.schema), { numRuns: 200, seed: 7 }) : [undefined];
     let reached = false;

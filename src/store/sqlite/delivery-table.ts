@@ -67,13 +67,14 @@ export class DeliveryTable {
       .all() as (ChannelKey & { readonly count: number })[];
   }
 
-  /** The text goes with the last try. True when it waited before. */
+  /** The text goes with the last try, and what has none does not wait again. True when it waited before. */
   change(id: number, change: DeliveryChange): boolean {
     const before = this.#database.prepare('SELECT status FROM delivery WHERE id = ?').get(id) as Pick<Row, 'status'> | undefined;
     this.#database
       .prepare(
         `UPDATE delivery SET status = @status, attempts = @attempts, last_error = @lastError, delivered_ms = @deliveredMs,
-           body = CASE WHEN @status = 'pending' THEN body ELSE '' END WHERE id = @id`,
+           body = CASE WHEN @status = 'pending' THEN body ELSE '' END
+         WHERE id = @id AND (@status <> 'pending' OR status = 'pending')`,
       )
       .run({ id, ...change });
     return before?.status === 'pending';
