@@ -38,7 +38,7 @@ const PACKAGES = {
   'modbus-serial': ['src/drivers/modbus/', 'src/cli/demo/'],
   'node-opcua-[a-z-]+': ['src/drivers/opcua/', 'src/system/self-signed\\.ts'],
   'node-opcua': ['src/cli/demo/'],
-  mqtt: ['src/drivers/mqtt/', 'src/alerts/notify/mqtt\\.ts'],
+  mqtt: ['src/drivers/mqtt/', 'src/alerts/notify/mqtt(-publish)?\\.ts'],
   'json-p3': ['src/drivers/mqtt/'],
   'better-sqlite3': ['src/store/'],
   nodemailer: ['src/alerts/notify/email\\.ts'],

@@ -1,6 +1,7 @@
-/** The mqtt channel of the built daemon against mosquitto: a message of a channel arrives at a subscriber that is none of ours. */
+/** Channels of the built daemon, with the libraries as they are bundled: mosquitto hands on what is published, a mail server gets mail. */
 import mqtt from 'mqtt';
 import { afterAll, beforeAll, describe, expect, test } from 'vitest';
+import { startMailServer } from '../alerts/notify/smtp-receiver.ts';
 import { TestDaemon } from '../support/daemon.ts';
 import { eventually } from '../support/wait.ts';
 import { leaveOut, Mosquitto } from './peers.ts';
@@ -57,4 +58,18 @@ describe.skipIf(left)('a channel to mosquitto', () => {
     const back = await daemon.post('/v1/notification-channels/bus/test', {});
     expect(back.body.data).toMatchObject({ status: 'delivered' });
   });
+});
+
+test('a mail of the built daemon arrives', async () => {
+  const { port, mails } = await startMailServer();
+  const mail = { type: 'email', smtp: { host: '127.0.0.1', port }, to: ['shift@plant.example'] };
+  const daemon = await TestDaemon.start({ notifications: { channels: { mail } } });
+  try {
+    const { body } = await daemon.post('/v1/notification-channels/mail/test', {});
+    expect(body.data).toMatchObject({ status: 'delivered', message: null });
+    expect(mails).toMatchObject([{ to: ['shift@plant.example'] }]);
+    expect(mails[0]?.text).toContain('This is a test of the channel "mail".');
+  } finally {
+    await daemon.dispose();
+  }
 });

@@ -1,4 +1,4 @@
-/** The mqtt channel: the JSON document published with an acknowledgement, over a connection that lasts for one letter. */
+/** The mqtt channel: the JSON document published with an acknowledgement. */
 import { randomBytes } from 'node:crypto';
 import type { IClientOptions } from 'mqtt';
 import { GatewayError, messageOf } from '../../core/errors.ts';
@@ -23,27 +23,12 @@ export class MqttChannel implements Channel {
   }
 
   async send(letter: Letter, signal: AbortSignal): Promise<null> {
-    const { connect } = await import('mqtt');
+    const { publishOnce } = await import('./mqtt-publish.ts'); // with its library, which a box without such a channel need not load
     const { broker_url: url, topic, qos } = this.#config;
     const options = await this.#options();
-    signal.throwIfAborted();
-    const client = connect(url, options);
-    try {
-      await new Promise<void>((resolve, reject) => {
-        signal.addEventListener('abort', () => reject(signal.reason), { once: true });
-        client.on('error', (error) => reject(this.#linkError(error)));
-        client.on('close', () => reject(new GatewayError('not_connected', `${this.target}: the broker closed the connection`)));
-        client.once('connect', () => {
-          client.publish(topic, JSON.stringify(letter.document), { qos, retain: false }, (error) => {
-            if (error) reject(this.#publishError(error));
-            else resolve();
-          });
-        });
-      });
-      return null;
-    } finally {
-      client.end(signal.aborted); // by force when nobody waits any more; else with a DISCONNECT
-    }
+    const errors = { link: (error: Error) => this.#linkError(error), publish: (error: Error) => this.#publishError(error) };
+    await publishOnce({ url, options, topic, payload: JSON.stringify(letter.document), qos, errors }, signal);
+    return null;
   }
 
   async #options(): Promise<IClientOptions> {

@@ -15,7 +15,7 @@ export function secretsOf(config: ChannelConfig): readonly string[] {
     case 'webhook':
       return [...spellings(config.secret), ...spellings(new URL(config.url).search.slice(1))];
     case 'mqtt':
-      return spellings(config.password);
+      return [...spellings(config.password), ...spellings(new URL(config.broker_url).search.slice(1))];
   }
 }
 
