@@ -111,6 +111,7 @@ export interface ApiServices {
     definition(series: SeriesId): SeriesDef;
   };
   readonly twins: {
+    /** Without the sensors of tags. */
     list(tenant: string): readonly Twin[];
     get(tenant: string, id: string): Twin | undefined;
     /** Each of these resolves once the change is saved and shown; rejecting, it has changed nothing. */

@@ -115,7 +115,9 @@ export class TagTable {
     readonly assets?: readonly string[];
     readonly tags?: readonly string[];
   }): SeriesId[] {
-    const { tenant, sources, assets, tags } = filter;
+    const { tenant, sources, assets } = filter;
+    const tags = filter.tags && new Set(filter.tags);
+    const named = sources && new Set(sources);
     const candidates = assets
       ? assets.flatMap((asset) => this.#ofAsset(tenant, asset, tags))
       : sources
@@ -124,17 +126,18 @@ export class TagTable {
     const found = new Set<SeriesId>();
     for (const entry of candidates) {
       if (!entry || entry.def.tenant !== tenant) continue;
-      if (sources && !sources.includes(entry.def.source)) continue;
-      if (tags && !tags.includes(entry.def.tag)) continue;
+      if (named && !named.has(entry.def.source)) continue;
+      if (tags && !tags.has(entry.def.tag)) continue;
       found.add(entry.id);
     }
     return [...found].sort((a, b) => a - b);
   }
 
-  #ofAsset(tenant: string, asset: string, tags: readonly string[] | undefined): readonly Entry[] {
+  #ofAsset(tenant: string, asset: string, tags: ReadonlySet<string> | undefined): readonly Entry[] {
     const byTag = this.#byAsset.get(`${tenant}\0${asset}`);
     if (!byTag) return [];
-    return tags ? tags.flatMap((tag) => byTag.get(tag) ?? []) : [...byTag.values()].flat();
+    if (tags && tags.size < byTag.size) return [...tags].flatMap((tag) => byTag.get(tag) ?? []);
+    return [...byTag.values()].flat(); // `find` leaves out other tags
   }
 
   /** Every series that a source ever fed, of whatever tenant. */

@@ -99,8 +99,9 @@ export class TwinRegistry {
     if (this.#options.autoTwins && !this.#twins.has(key) && !this.#graves.has(key)) this.#addAuto(def);
   }
 
+  /** Without the sensors of tags, which `get` adds: there may be more of them than a list can take. */
   list(tenant: string): readonly Twin[] {
-    return [...this.#twins.values()].filter((twin) => twin.tenant === tenant).map((twin) => this.#withTags(twin));
+    return [...this.#twins.values()].filter((twin) => twin.tenant === tenant);
   }
 
   get(tenant: string, id: string): Twin | undefined {

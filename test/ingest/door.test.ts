@@ -809,4 +809,42 @@ describe('the catalogue', () => {
     expect(find({ tenant: 'default', sources: [] })).toEqual([]);
     expect(find({ tenant: 'nobody' })).toEqual([]);
   });
+
+  it('finds what a walk over all series finds, whatever lists are given', () => {
+    const names = ['a', 'b', 'c'];
+    const list = fc.option(fc.subarray([...names, 'none']), { nil: undefined });
+    const b = bench();
+    const all = names.flatMap((source) =>
+      names.flatMap((asset) => names.map((tag) => ({ tenant: asset === 'c' ? 'plant-2' : 'default', source, asset, tag }))),
+    );
+    b.tags.restore(
+      all.map((each, index) => ({ id: (index + 1) as SeriesId, def: { ...each, valueType: 'f64', generation: 0 } })),
+      100 as SeriesId,
+    );
+    fc.assert(
+      fc.property(fc.constantFrom('default', 'plant-2'), list, list, list, (tenant, sources, assets, tags) => {
+        const isFound = (each: (typeof all)[number]) =>
+          each.tenant === tenant &&
+          [
+            [sources, each.source],
+            [assets, each.asset],
+            [tags, each.tag],
+          ].every(([of, name]) => of?.includes(name as string) ?? true);
+        const found = b.tags.find({ tenant, ...(sources && { sources }), ...(assets && { assets }), ...(tags && { tags }) });
+        expect(found).toEqual(all.flatMap((each, index) => (isFound(each) ? [index + 1] : [])));
+      }),
+    );
+  });
+
+  it('finds fifty thousand names among as many series', () => {
+    const b = bench();
+    const names = Array.from({ length: 50_000 }, (_, n) => `tag-${n}`);
+    b.tags.restore(
+      names.map((tag, n) => ({ id: (n + 1) as SeriesId, def: { ...key, asset: `asset-${n}`, tag, valueType: 'f64', generation: 0 } })),
+      60_000 as SeriesId,
+    );
+    const assets = names.map((_, n) => `asset-${n}`);
+    expect(b.tags.find({ tenant: 'default', tags: names.toReversed() })).toHaveLength(50_000);
+    expect(b.tags.find({ tenant: 'default', assets, tags: names })).toHaveLength(50_000);
+  });
 });

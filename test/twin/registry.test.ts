@@ -68,6 +68,13 @@ describe('a twin made of tags', () => {
     });
   });
 
+  it('is listed without the sensors of its tags, which it shows when it is asked for itself', () => {
+    const { registry } = box();
+    registry.define(tag('flow'));
+    expect(registry.list('default').map(({ id, sensors }) => [id, sensors.length])).toEqual([['pump', 0]]);
+    expect(registry.get('default', 'pump')?.sensors).toHaveLength(1);
+  });
+
   it('is a battery pack when a pack source feeds it', () => {
     const { registry } = box();
     registry.define(tag('soc', { asset: 'pack-1', source: 'bms' }));

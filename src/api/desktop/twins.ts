@@ -97,7 +97,7 @@ function listTwins({ twins }: ApiServices, call: Call): Answer {
     .filter((twin) => query.status === undefined || twin.status === query.status)
     .filter((twin) => needle === undefined || mentions(twin, needle))
     .sort(query.sort);
-  const rows = pageOf(found, query).map(renderSummary);
+  const rows = pageOf(found, query).map((twin) => renderSummary(twins.get(twin.tenant, twin.id) ?? twin));
   const place = { path: '/api/twins', search: new URL(call.request.url).search };
   return ok({
     data: query.fields ? rows.map((row) => pick(row, ['id', ...(query.fields ?? [])])) : rows,
