@@ -54,7 +54,9 @@ export class Devices {
   #ownerByTopic(specs: readonly SourceSpec[], tenant: string, { asset, tag }: Binding): TagOwner | undefined {
     const fed = new Set(this.#tags.find({ tenant, assets: [asset], tags: [tag] }).map((series) => this.#tags.definition(series).source));
     const spec = specs.find(({ id }) => fed.has(id));
-    const writable = spec?.tags.some((each) => each.writable && (each.tag_name === undefined || each.asset_id === undefined)) ?? false;
+    // A topic of another tenant's source may name this one: that device is not this tenant's to move.
+    const writable =
+      spec?.tenant === tenant && spec.tags.some((each) => each.writable && (each.tag_name === undefined || each.asset_id === undefined));
     return spec && { source: spec.id, writable };
   }
 

@@ -51,16 +51,22 @@ it('a tag belongs to the source that names it, in its tenant alone; one without 
   expect(devices.owner('default', { ...at('pump', 'power'), source: 'ds-2' })).toBeUndefined();
 });
 
-it('a tag that a topic names belongs to the source that has fed it, in whatever tenant, and to nobody once that source is gone', () => {
-  const specs = [source('ds-hall', [{ writable: true }]), source('ds-plain', [{ writable: false }])];
+it('a tag that a topic names belongs to the source that has fed it, is written by the tenant of that one alone, and belongs to nobody once the source is gone', () => {
+  const specs = [
+    source('ds-hall', [{ writable: true }], 'northwind'),
+    source('ds-plain', [{ writable: false }]),
+    source('ds-shared', [{ writable: true }, { writable: false }]),
+  ];
   const { devices, table } = plant(specs);
   table.resolve({ tenant: 'northwind', source: 'ds-hall', asset: 'oven', tag: 'heat', valueType: 'f64' });
+  table.resolve({ tenant: 'northwind', source: 'ds-shared', asset: 'fan', tag: 'heat', valueType: 'f64' });
   table.resolve({ tenant: 'default', source: 'ds-plain', asset: 'oven', tag: 'heat', valueType: 'f64' });
   table.resolve({ tenant: 'default', source: 'api', asset: 'oven', tag: 'note', valueType: 'string' });
   expect(devices.owner('northwind', at('oven', 'heat'))).toEqual({ source: 'ds-hall', writable: true });
   expect(devices.owner('default', at('oven', 'heat'))).toEqual({ source: 'ds-plain', writable: false });
   expect(devices.owner('default', at('oven', 'note'))).toBeUndefined();
-  specs.pop();
+  expect(devices.owner('northwind', at('fan', 'heat'))).toEqual({ source: 'ds-shared', writable: false });
+  specs.splice(1, 1);
   expect(devices.owner('default', at('oven', 'heat'))).toBeUndefined();
 });
 

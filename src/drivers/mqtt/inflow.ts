@@ -192,7 +192,10 @@ export class Inflow {
     if (this.#watches.size === 0) return;
     for (const { asset, tag, hear, older } of this.#watches) {
       if (held && older > 0) continue;
-      for (const { binding, read } of readings) if (binding.tag.asset === asset && binding.tag.tag === tag) hear(read);
+      for (const { binding, read } of readings) {
+        const isOwn = binding.tag.tenant === undefined; // what a topic says of another tenant confirms nothing here
+        if (isOwn && binding.tag.asset === asset && binding.tag.tag === tag) hear(read);
+      }
     }
   }
 

@@ -132,6 +132,8 @@ export const tagSchema = z
     if (tag.timestamp_path !== undefined && tag.json_path === undefined)
       issue('timestamp_path', 'needs a json_path: a plain payload has no time');
     if (tag.writable && tag.write_topic === undefined) issue('write_topic', 'is needed with "writable": where commands are published');
+    // The command would go to the device of whichever tenant that is: a write names the asset and the tag alone.
+    if (tag.writable && levels.includes('{tenant}')) issue('writable', 'is not possible where the topic captures {tenant}');
     if (tag.write_topic !== undefined) {
       const fault = checkWriteTopic(tag.write_topic, tag.topic);
       if (fault) issue('write_topic', fault);

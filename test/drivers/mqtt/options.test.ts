@@ -52,6 +52,10 @@ test.each([
   [{ topic: 'a', tag_name: 'x', json_path: 'v' }, "json_path: expected '$'"],
   [{ topic: 'a', tag_name: 'x', timestamp_path: '$.t' }, 'timestamp_path: needs a json_path'],
   [{ topic: 'a', tag_name: 'x', min: 2, max: 1 }, 'min: must not be above "max"'],
+  [
+    { topic: '{tenant}/{asset}/{tag}', writable: true, write_topic: 'cmd/{asset}/{tag}' },
+    'writable: is not possible where the topic captures {tenant}',
+  ],
 ])('the tag %j is refused', (tag, message) => {
   expect(issues(tagSchema, tag)).toContain(message);
 });

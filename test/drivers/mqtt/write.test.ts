@@ -121,6 +121,14 @@ describe('a device that', () => {
     expect(await failure(write(made, ref('speed'), 1))).toEqual(['write_not_confirmed', expect.stringContaining('no reading of "speed"')]);
   });
 
+  test('of another tenant says it has confirmed nothing', async () => {
+    const { broker } = await plant((_topic, payload) => ['shared/northwind/ds-mqtt/speed', payload]);
+    const shared = { topic: 'shared/{tenant}/{asset}/{tag}' };
+    const made = await started(broker.port, [SPEED, shared]);
+    expect(await failure(write(made, ref('speed'), 21))).toEqual(['write_not_confirmed', expect.stringContaining('no reading of "speed"')]);
+    expect(made.recording.readings.map(({ tag, value }) => [tag, value])).toEqual([['speed', 21]]);
+  });
+
   test('says another value has not confirmed either, and the value is told', async () => {
     const { broker } = await plant(() => ['state/speed', '25']);
     const made = await started(broker.port, [SPEED]);
