@@ -39,12 +39,27 @@ export interface StreamView {
   readonly fault: ErrorCode | null;
 }
 
+/** The newest that a device said of a tag, before anything was made of it. */
+export interface RawView {
+  /** In the protocol's own words. */
+  readonly words: Readonly<Record<string, string | number>>;
+  /** When the box read it; null where the device speaks by itself. */
+  readonly readMs: UnixMs | null;
+  /** The device's own time, and its server's; null where they give none. */
+  readonly sourceMs: UnixMs | null;
+  readonly serverMs: UnixMs | null;
+}
+
 /** What is known of where a reading came from. */
 export interface Provenance {
   /** Null for what is no source of its own, as readings over REST, and for one that was removed. */
   readonly source: { readonly type: string; readonly endpoint: string } | null;
   /** Null where no tag of the configuration names it: REST, and tags that an MQTT topic names. */
   readonly origin: TagOrigin | null;
+  /** Of the configuration that the source runs by: of the file, or its own; null for what is no source. */
+  readonly configRevision: string | null;
+  /** What the device said last; null where that is not remembered. */
+  readonly raw: RawView | null;
   /** When the newest sample of the series came in, by the box's clock; null when that was before the last start. */
   readonly receivedMs: UnixMs | null;
 }

@@ -90,11 +90,24 @@ async function build(config: LoadedConfig, log: Log, undo: (() => Promise<void> 
   undo.push(() => notifying.stop());
   const configTokens = config.tokens.map(toStoredToken);
   const tenants = config.tenants.map(({ id }) => id);
-  const { twinTypes, rateLimit, corsOrigins } = config;
+  const { revision: configRevision, twinTypes, rateLimit, corsOrigins } = config;
   const http = { rateLimit, corsOrigins };
   const rawMaxAgeMs = config.retention.maxAgeMs ?? null;
   const backup = oneBackupAtATime({ dataDir: config.dataDir, clock, copy: store.backup });
-  const api = createApi(apiServices({ ...house, log, version: version(), tenants, twinTypes, configTokens, http, rawMaxAgeMs, backup }));
+  const api = createApi(
+    apiServices({
+      ...house,
+      log,
+      version: version(),
+      configRevision,
+      tenants,
+      twinTypes,
+      configTokens,
+      http,
+      rawMaxAgeMs,
+      backup,
+    }),
+  );
   undo.push(() => api.close(API_CLOSE_MS));
   const certificate = await openTls(config, { clock, log: log.child({ part: 'tls' }) });
   const listening = await listen({ ...config.listen, api, clock, log, ...(certificate && { tls: certificate.pair }) });

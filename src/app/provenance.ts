@@ -3,11 +3,22 @@ import type { Provenance } from '../api/services.ts';
 import type { UnixMs } from '../core/time.ts';
 import { DRIVERS } from '../drivers/registry.ts';
 import type { Pipeline } from '../ingest/pipeline.ts';
+import type { SourceSpec } from '../ingest/source.ts';
+import type { SourceRegistry } from '../ingest/source-registry.ts';
 import type { Supervisor } from '../ingest/supervisor.ts';
 import type { Binding, LiveReading } from '../twin/twin.ts';
 
+export interface ProvenanceParts {
+  readonly pipeline: Pipeline;
+  readonly supervisor: Supervisor;
+  /** Of the sources that were made over the API. */
+  readonly registry: Pick<SourceRegistry, 'get'>;
+  /** Of the file. */
+  readonly configRevision: string;
+}
+
 export function provenanceOf(
-  { pipeline, supervisor }: { readonly pipeline: Pipeline; readonly supervisor: Supervisor },
+  { pipeline, supervisor, registry, configRevision }: ProvenanceParts,
   tenant: string,
   { asset, tag }: Binding,
   { source }: LiveReading,
@@ -20,6 +31,15 @@ export function provenanceOf(
   return {
     source: owner ? { type: owner.type, endpoint: supervisor.view(owner.id)?.endpoint ?? '' } : null,
     origin: owner && own && owner.fault === undefined ? DRIVERS[owner.type].describe(owner.config, own) : null,
+    configRevision: owner ? revisionOf(owner, { registry, configRevision }) : null,
+    raw: (owner && supervisor.rawOf(owner.id, { assetId: asset, tagName: tag })) ?? null,
     receivedMs: (newest?.arrivedMs as UnixMs | undefined) ?? null,
   };
+}
+
+/** By which the source runs now; null for one that was removed this moment. */
+function revisionOf({ managedBy, id }: SourceSpec, { registry, configRevision }: Pick<ProvenanceParts, 'registry' | 'configRevision'>) {
+  if (managedBy === 'config') return configRevision;
+  const revision = registry.get(id)?.revision;
+  return revision === undefined ? null : String(revision);
 }

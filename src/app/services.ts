@@ -41,6 +41,7 @@ export interface Parts {
   readonly notifications: Notifications;
   readonly registry: SourceRegistry;
   readonly check: SourceCheck;
+  readonly configRevision: string;
   readonly twinTypes: readonly string[];
   /** All of them. */
   readonly tenants: readonly string[];

@@ -57,7 +57,7 @@ function checkValues(yaml: YamlFile, value: unknown, { faults: valueFaults, nowM
   if (!checked.ok) return { ok: false, faults };
   const tags = profileTags(checked.value, yaml);
   if (!tags.ok) return { ok: false, faults: [...faults, ...tags.faults] };
-  return faults.length > 0 ? { ok: false, faults } : { ok: true, value: toLoaded(checked.value, yaml.file, tags.value) };
+  return faults.length > 0 ? { ok: false, faults } : { ok: true, value: toLoaded(checked.value, yaml, tags.value) };
 }
 
 function tlsFaults({ api }: ConfigDocument, yaml: YamlFile, nowMs: UnixMs | undefined): readonly Fault[] {

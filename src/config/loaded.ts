@@ -9,6 +9,8 @@ import type { Listen } from './listen.ts';
 import type { TlsFiles } from './tls-pair.ts';
 
 export interface LoadedConfig {
+  /** Of the file: the first digits of its SHA-256. */
+  readonly revision: string;
   /** Absolute. */
   readonly dataDir: string;
   readonly listen: Listen;

@@ -18,10 +18,19 @@ import type {
 import { profilesDirOf } from './profiles.ts';
 import type { ConfigDocument, SourceDocument, TwinDocument } from './schema.ts';
 import type { TlsFiles } from './tls-pair.ts';
+import type { YamlFile } from './yaml-file.ts';
+
+/** As `sha256sum FILE | cut -c-12` prints it: enough to tell every version of a file from every other. */
+const REVISION_DIGITS = 12;
 
 /** `profileTags` are the tags of the sources that have a profile, by their index in the file. */
-export function toLoaded(config: ConfigDocument, file: string, profileTags: ReadonlyMap<number, readonly TagSpec[]>): LoadedConfig {
+export function toLoaded(
+  config: ConfigDocument,
+  { file, sha256 }: YamlFile,
+  profileTags: ReadonlyMap<number, readonly TagSpec[]>,
+): LoadedConfig {
   return {
+    revision: sha256.slice(0, REVISION_DIGITS),
     dataDir: resolve(dirname(file), config.data_dir),
     listen: config.api.listen,
     ...(config.api.tls && { tls: tlsFilesOf(config.api.tls, file) }),

@@ -1,4 +1,5 @@
 /** A YAML 1.2 file as plain values, with the line and column that every value and key came from. */
+import { createHash } from 'node:crypto';
 import { Composer, type CST, Lexer, LineCounter, Parser, type YAMLError } from 'yaml';
 import { fileFault, type Outcome, type Path, type Position } from './fault.ts';
 import { ownMessage, readTextFile } from './text-file.ts';
@@ -14,6 +15,8 @@ export interface YamlFile {
   readonly file: string;
   /** Permission bits of the file. */
   readonly mode: number;
+  /** SHA-256 of its text, hexadecimal. */
+  readonly sha256: string;
   readonly value: unknown;
   /** Where the value at `path` starts; of a missing one, its nearest parent. */
   valueAt(path: Path): Position;
@@ -60,6 +63,7 @@ export function parseYaml(text: string, file: string, mode: number): Outcome<Yam
       value: {
         file,
         mode,
+        sha256: createHash('sha256').update(text).digest('hex'),
         value: document.toJS({ maxAliasCount: MAX_ALIASES }),
         valueAt: (path) => at(nodes.locate(path).value),
         keyAt: (path) => at(nodes.locate(path).key),

@@ -5,6 +5,7 @@ import type { Log } from '../core/log.ts';
 import type { StatusCode } from '../core/status.ts';
 import type { Scalar } from '../core/tag.ts';
 import type { UnixMs } from '../core/time.ts';
+import type { Words } from './schema.ts';
 
 /**
  * Lifecycle: `connect` → `run` → `close`, and again from the start after a failure, on the same object.
@@ -31,6 +32,8 @@ export interface Driver {
    * whether the device has carried it out.
    */
   write?(tag: TagRef, value: Scalar, signal: AbortSignal): Promise<Readback>;
+  /** What the device said last of the tag in this run, from memory: it asks nobody and never throws. Undefined before the first word. */
+  raw?(tag: TagRef): RawSample | undefined;
   /** Lets the link go. Safe after a failed connect, twice, and while `run` ends. Never rejects. */
   close(): Promise<void>;
 }
@@ -59,6 +62,17 @@ export interface Reading extends TagRef {
   readonly value: Scalar | null;
   readonly status: StatusCode;
   readonly timeMs: UnixMs | undefined;
+}
+
+/** What a device said of a tag before anything was made of it, as far as that can be remembered for nothing. */
+export interface RawSample {
+  /** In the protocol's own words: registers, the parts of a DataValue, a piece of a payload. */
+  readonly words: Words;
+  /** When we read it, by the box's clock; null where the device speaks by itself. */
+  readonly readMs: UnixMs | null;
+  /** The device's own time, and its server's; null where they give none. */
+  readonly sourceMs: UnixMs | null;
+  readonly serverMs: UnixMs | null;
 }
 
 /** What a driver is made from: options that its own schema has validated. */

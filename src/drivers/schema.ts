@@ -44,7 +44,7 @@ export function bareHost(host: string): string {
   return host.replace(/^\[(.*)\]$/, '$1');
 }
 
-type Words = Readonly<Record<string, string | number>>;
+export type Words = Readonly<Record<string, string | number>>;
 
 /** Where a tag's value stands at its device and how it is made of what the device sends: what the configuration says, and nothing that it does not. */
 export interface TagOrigin {

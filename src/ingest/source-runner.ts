@@ -5,7 +5,7 @@ import { type Log, ThrottledLog } from '../core/log.ts';
 import { retryDelaysMs } from '../core/retry.ts';
 import type { Scalar } from '../core/tag.ts';
 import type { UnixMs } from '../core/time.ts';
-import type { Driver, DriverContext, LinkReport, Reading, TagRef } from '../drivers/driver.ts';
+import type { Driver, DriverContext, LinkReport, RawSample, Reading, TagRef } from '../drivers/driver.ts';
 import { Commands, failureOf, type WriteOutcome } from './commands.ts';
 import type { Door } from './door.ts';
 import type { Account } from './ledger.ts';
@@ -108,6 +108,11 @@ export class SourceRunner {
   /** A reading for each tag, in their order; they pass the door too. Rejects where the source as a whole cannot be read. */
   async readNow(tags: readonly TagRef[], signal: AbortSignal): Promise<readonly Reading[]> {
     return this.#running().readNow(tags, signal);
+  }
+
+  /** What the device said last of the tag over the present link. */
+  raw(tag: TagRef): RawSample | undefined {
+    return this.#commands && this.#driver?.raw?.(tag);
   }
 
   view(): SourceView {

@@ -5,7 +5,7 @@ import { GatewayError } from '../core/errors.ts';
 import type { Log } from '../core/log.ts';
 import type { Scalar } from '../core/tag.ts';
 import type { UnixMs } from '../core/time.ts';
-import type { Driver, DriverContext, DriverModule, DriverSpec, Egress, Reading, TagRef } from '../drivers/driver.ts';
+import type { Driver, DriverContext, DriverModule, DriverSpec, Egress, RawSample, Reading, TagRef } from '../drivers/driver.ts';
 import { type CommandFailure, failureOf, type WriteOutcome } from './commands.ts';
 import { Door } from './door.ts';
 import { Account } from './ledger.ts';
@@ -151,6 +151,11 @@ export class Supervisor {
   /** As the source runs it at present. */
   specOf(id: string): SourceSpec | undefined {
     return this.#runners.get(id)?.spec;
+  }
+
+  /** What the source's device said last of the tag; undefined while there is no link, and for drivers that do not remember. */
+  rawOf(sourceId: string, tag: TagRef): RawSample | undefined {
+    return this.#runners.get(sourceId)?.raw(tag);
   }
 
   sourceIds(tenant: string): readonly string[] {

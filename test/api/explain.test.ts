@@ -11,14 +11,14 @@ function plant(): ApiClient {
   return new ApiClient(services);
 }
 
-const UNKNOWN = ['raw', 'server_time', 'config_revision'];
-
 describe('an explained value', () => {
   it('says of a configured tag where it stands, when it came, and what is not known', async () => {
     const client = plant();
     client.services.provenance = {
       source: { type: 'modbus', endpoint: '10.0.0.5:502' },
       origin: { address: { unit_id: 1, address: 40 }, decode: { data_type: 'int16', scale: 0.1 } },
+      configRevision: '0123456789ab',
+      raw: { words: { registers: '000f' }, readMs: at('2026-01-06T10:00:02Z'), sourceMs: null, serverMs: null },
       receivedMs: at('2026-01-06T10:00:01Z'),
     };
     const explanation = {
@@ -27,11 +27,16 @@ describe('an explained value', () => {
       endpoint: '10.0.0.5:502',
       address: { unit_id: 1, address: 40 },
       decode: { data_type: 'int16', scale: 0.1 },
+      raw: { registers: '000f' },
+      read_time: '2026-01-06T10:00:02Z',
+      source_time: null,
+      server_time: null,
+      config_revision: '0123456789ab',
       status_code: '0x00000000',
       value_time: '2026-01-06T10:00:00Z',
       sample_time: '2026-01-06T10:00:00Z',
       received_time: '2026-01-06T10:00:01Z',
-      unknown: UNKNOWN,
+      unknown: ['source_time', 'server_time'],
     };
     const twin = await client.get('/api/twins/pump?explain=1');
     expect(twin.body.data.sensors.map((one: { explain: unknown }) => one.explain)).toEqual([explanation, null]);
@@ -46,7 +51,11 @@ describe('an explained value', () => {
       address: null,
       decode: null,
       received_time: null,
-      unknown: [...UNKNOWN, 'endpoint', 'address', 'decode', 'received_time'],
+      raw: null,
+      unknown: [
+        ...['raw', 'read_time', 'source_time', 'server_time', 'config_revision'],
+        ...['endpoint', 'address', 'decode', 'received_time'],
+      ],
     });
   });
 

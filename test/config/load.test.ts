@@ -1,4 +1,6 @@
 /** What a right configuration becomes: defaults, ids, the terms of the house. */
+import { createHash } from 'node:crypto';
+import { readFileSync } from 'node:fs';
 import { dirname } from 'node:path';
 import { describe, expect, expectTypeOf, test } from 'vitest';
 import type { LoadedConfig, SourceSpec, TwinSpec } from '../../src/config/loaded.ts';
@@ -13,6 +15,7 @@ const MINIMAL = `sources:\n- name: Pump house\n  type: modbus\n  config: { host:
 test('the shortest file has a default for everything else', () => {
   const config = configFolder().load(MINIMAL);
   expect(config).toEqual({
+    revision: createHash('sha256').update(MINIMAL).digest('hex').slice(0, 12),
     dataDir: '/var/lib/twinbox',
     listen: { host: '127.0.0.1', port: 3000 },
     allowPlaintext: false,
@@ -114,6 +117,10 @@ twins:
     ],
     channels: [],
     logLevel: 'debug',
+    revision: createHash('sha256')
+      .update(readFileSync(folder.path('config.yaml')))
+      .digest('hex')
+      .slice(0, 12),
   });
   expect(dirname(config.dataDir)).toBe(folder.path('.').replace(/\/\.?$/, ''));
 });

@@ -102,7 +102,7 @@ export class FakeServices implements ApiServices {
   readonly allSources: SourceView[] = [];
   readonly samples: Sample[] = [];
   readonly periods = new Map<string, number>();
-  provenance: Provenance = { source: null, origin: null, receivedMs: null };
+  provenance: Provenance = { source: null, origin: null, configRevision: null, raw: null, receivedMs: null };
   readonly #defs: SeriesDef[] = [];
   #monotonicMs = 0;
 

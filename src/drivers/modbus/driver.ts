@@ -9,12 +9,22 @@ import type { Scalar } from '../../core/tag.ts';
 import { ticks } from '../../core/ticker.ts';
 import type { UnixMs } from '../../core/time.ts';
 import { checkWritable } from '../command.ts';
-import { type Driver, type DriverContext, type DriverSpec, type Readback, type Reading, type TagRef, tagKey } from '../driver.ts';
+import {
+  type Driver,
+  type DriverContext,
+  type DriverSpec,
+  type RawSample,
+  type Readback,
+  type Reading,
+  type TagRef,
+  tagKey,
+} from '../driver.ts';
 import { ModbusLink } from './link.ts';
 import { endpoint, type ModbusConfig, type ModbusTag } from './options.ts';
 import { planBlocks, type ReadLimits } from './plan.ts';
 import { type Point, pointsOf, positionIn } from './point.ts';
 import { deliver, type PolledPoint, PollGroup } from './poll-group.ts';
+import { rawSampleOf } from './raw.ts';
 import { type Answer, readBlocks, statusOfFailure } from './reader.ts';
 import { Writer } from './writer.ts';
 
@@ -115,6 +125,11 @@ class ModbusDriver implements Driver {
     return { reading, confirmed };
   }
 
+  raw(tag: TagRef): RawSample | undefined {
+    const point = this.#running?.points.get(tagKey(tag));
+    return point?.last && rawSampleOf(point, point.last);
+  }
+
   async close(): Promise<void> {
     this.#link.close();
   }
@@ -126,7 +141,7 @@ class ModbusDriver implements Driver {
       const series = emit.series(point.emitTag);
       if (series === undefined) continue;
       const points = byInterval.get(point.intervalMs) ?? [];
-      points.push({ ...point, series, status: GOOD, failure: undefined });
+      points.push({ ...point, series, status: GOOD, failure: undefined, last: undefined });
       byInterval.set(point.intervalMs, points);
     }
     const context = { link: this.#link, limits: this.#limits, emit, clock: this.#context.clock };

@@ -8,6 +8,7 @@ import type { UnixMs } from '../../core/time.ts';
 import type { ModbusLink } from './link.ts';
 import { type Block, planBlocks, type ReadLimits } from './plan.ts';
 import { type Point, positionIn } from './point.ts';
+import type { LastAnswer } from './raw.ts';
 import { type Answer, isRefused, readBlocks, statusOfFailure } from './reader.ts';
 
 /** A point whose series is open. `status` is bad from the first failed read to the next good one. */
@@ -15,6 +16,8 @@ export interface PolledPoint extends Point {
   readonly series: SeriesId;
   status: StatusCode;
   failure: GatewayError | undefined;
+  /** Undefined before the first. */
+  last: LastAnswer | undefined;
 }
 
 interface PollContext {
@@ -103,7 +106,9 @@ export class PollGroup {
 }
 
 /** Emits a value, or once per trouble a bad status, for each point; true when one began or ceased to fail. */
-export function deliver(emit: Emit, { block, bytes, failure }: Answer<PolledPoint>, timeMs: UnixMs): boolean {
+export function deliver(emit: Emit, answer: Answer<PolledPoint>, timeMs: UnixMs): boolean {
+  const { block, bytes, failure } = answer;
+  const last = { answer, timeMs };
   const status = failure ? statusOfFailure(failure) : GOOD;
   let changed = false;
   for (const point of block.items) {
@@ -111,6 +116,7 @@ export function deliver(emit: Emit, { block, bytes, failure }: Answer<PolledPoin
     changed ||= !known;
     point.status = status;
     point.failure = failure;
+    point.last = last;
     if (bytes) emitValue(emit, point, bytes, positionIn(block, point), timeMs);
     else if (!known) emit.missing(point.series, timeMs, status);
   }

@@ -9,7 +9,7 @@ import type { Emit } from '../../core/emit.ts';
 import { asGatewayError, GatewayError, messageOf } from '../../core/errors.ts';
 import { ThrottledLog } from '../../core/log.ts';
 import type { Scalar } from '../../core/tag.ts';
-import type { Driver, DriverContext, DriverSpec, Egress, LinkReport, Readback, TagRef } from '../driver.ts';
+import type { Driver, DriverContext, DriverSpec, Egress, LinkReport, RawSample, Readback, TagRef } from '../driver.ts';
 import { Inflow } from './inflow.ts';
 import { type Grant, Link } from './link.ts';
 import { endpoint, type MqttConfig, type MqttTag, target } from './options.ts';
@@ -84,6 +84,10 @@ class MqttDriver implements Driver {
     if (!link || !inflow) return Promise.reject(new GatewayError('not_connected', `${endpoint(this.#config)}: not connected`));
     const { clock } = this.#context;
     return new Writer({ link, inflow, routes: this.#routes, sourceId: this.#sourceId, clock }).write(tag, value, signal);
+  }
+
+  raw(tag: TagRef): RawSample | undefined {
+    return this.#inflow?.raw(tag);
   }
 
   /** Tags may have been added since the session began. Not part of `connect`: a long queue may stand before the answer. Never rejects. */

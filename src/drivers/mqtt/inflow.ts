@@ -2,7 +2,7 @@
 import type { Emit } from '../../core/emit.ts';
 import { asGatewayError, type GatewayError } from '../../core/errors.ts';
 import type { ThrottledLog } from '../../core/log.ts';
-import type { TagRef } from '../driver.ts';
+import { type RawSample, type TagRef, tagKey } from '../driver.ts';
 import { Payload, type ReadValue } from './payload.ts';
 import type { Binding, Routes } from './routes.ts';
 
@@ -66,6 +66,9 @@ export class Inflow {
   #unacknowledged: number[] = [];
   #committing: Promise<void> | undefined;
   readonly #watches = new Set<Watch>();
+  #arrivals = 0;
+  /** By `tagKey`; made when somebody asks, and anew when a topic was met since. */
+  #byTag: ReadonlyMap<string, readonly Binding[]> | undefined;
 
   constructor(routes: Routes, outlet: Outlet, log: ThrottledLog) {
     this.#routes = routes;
@@ -86,6 +89,14 @@ export class Inflow {
     return () => {
       this.#watches.delete(watch);
     };
+  }
+
+  /** What the newest message said of the tag. */
+  raw(tag: TagRef): RawSample | undefined {
+    this.#byTag ??= groupByTag(this.#topics.values());
+    const bindings = this.#byTag.get(tagKey(tag)) ?? [];
+    const newest = bindings.reduce<Binding | undefined>((one, other) => (other.arrival > (one?.arrival ?? 0) ? other : one), undefined);
+    return newest?.last && rawSampleOf(newest.topic, newest.last);
   }
 
   /** Emits no more, and lets what is being written be acknowledged until `deadline` resolves. */
@@ -188,7 +199,7 @@ export class Inflow {
   }
 
   #push(emit: Emit, readings: readonly Reading[], held: boolean): void {
-    push(emit, readings);
+    push(emit, readings, ++this.#arrivals);
     if (this.#watches.size === 0) return;
     for (const { asset, tag, hear, older } of this.#watches) {
       if (held && older > 0) continue;
@@ -209,6 +220,7 @@ export class Inflow {
       this.#bindings = bindings.length + 1;
     }
     this.#topics.set(topic, bindings);
+    this.#byTag = undefined;
     return bindings;
   }
 
@@ -231,8 +243,10 @@ function declare(emit: Emit, readings: readonly Reading[]): void {
   for (const { binding } of readings) binding.series ??= emit.series(binding.tag);
 }
 
-function push(emit: Emit, readings: readonly Reading[]): void {
+function push(emit: Emit, readings: readonly Reading[], arrival: number): void {
   for (const { binding, read } of readings) {
+    binding.last = read;
+    binding.arrival = arrival;
     const { series } = binding;
     const { value, status, timeMs } = read;
     if (series === undefined) continue; // not allowed, and counted as such
@@ -247,4 +261,22 @@ function textBytesOf(readings: readonly Reading[]): number {
   let bytes = 0;
   for (const { read } of readings) if (typeof read.value === 'string') bytes += Buffer.byteLength(read.value);
   return bytes;
+}
+
+function groupByTag(topics: Iterable<readonly Binding[]>): ReadonlyMap<string, readonly Binding[]> {
+  const byTag = new Map<string, Binding[]>();
+  for (const bindings of topics) {
+    for (const binding of bindings) {
+      const key = tagKey({ assetId: binding.tag.asset, tagName: binding.tag.tag });
+      const known = byTag.get(key);
+      if (known) known.push(binding);
+      else byTag.set(key, [binding]);
+    }
+  }
+  return byTag;
+}
+
+function rawSampleOf(topic: string, { raw, timeMs }: ReadValue): RawSample {
+  const payload = raw === undefined ? {} : { payload: JSON.stringify(raw) };
+  return { words: { topic, ...payload }, readMs: null, sourceMs: timeMs ?? null, serverMs: null };
 }

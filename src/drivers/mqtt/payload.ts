@@ -29,6 +29,8 @@ export interface ReadValue {
   readonly status: StatusCode;
   /** `undefined` when the message gives no time. */
   readonly timeMs: UnixMs | undefined;
+  /** What stood in the payload; undefined where that is no single value, or too long to keep. */
+  readonly raw: string | number | boolean | null | undefined;
 }
 
 const utf8 = new TextDecoder('utf-8', { fatal: true });
@@ -143,16 +145,23 @@ function plainValue(text: string, rule: ReadingRule): unknown {
   return trimmed.startsWith('{') || trimmed.startsWith('[') ? undefined : text;
 }
 
-function convert(raw: unknown, rule: ReadingRule, timeMs: UnixMs | undefined): ReadValue | 'too_long' {
-  let value = coerce(raw, rule.dataType);
-  if (value === undefined) return { value: null, status: BAD_DECODING_ERROR, timeMs };
+function convert(found: unknown, rule: ReadingRule, timeMs: UnixMs | undefined): ReadValue | 'too_long' {
+  const raw = keepable(found);
+  let value = coerce(found, rule.dataType);
+  if (value === undefined) return { value: null, status: BAD_DECODING_ERROR, timeMs, raw };
   if (typeof value === 'string' && value.length > MAX_TEXT_LENGTH) return 'too_long';
   if (typeof value === 'number') {
     const scaled = value * (rule.scale ?? 1) + (rule.offset ?? 0);
     if (!Number.isFinite(scaled)) value = null;
-    else if (scaled < (rule.min ?? -Infinity) || scaled > (rule.max ?? Infinity)) return { value: null, status: BAD_OUT_OF_RANGE, timeMs };
+    else if (scaled < (rule.min ?? -Infinity) || scaled > (rule.max ?? Infinity))
+      return { value: null, status: BAD_OUT_OF_RANGE, timeMs, raw };
   }
-  return { value, status: value === null ? BAD : GOOD, timeMs };
+  return { value, status: value === null ? BAD : GOOD, timeMs, raw };
+}
+
+function keepable(found: unknown): ReadValue['raw'] {
+  if (typeof found === 'string') return found.length <= MAX_TEXT_LENGTH ? found : undefined;
+  return typeof found === 'number' || typeof found === 'boolean' || found === null ? found : undefined;
 }
 
 /** null: the device says that it has no value. `undefined`: this is no value of the type. */

@@ -4,13 +4,17 @@ import type { SeriesId } from '../../core/tag.ts';
 import type { TagRef } from '../driver.ts';
 import { compileJsonPath, type JsonPath } from './json-path.ts';
 import type { MqttTag } from './options.ts';
-import type { ReadingRule } from './payload.ts';
+import type { ReadingRule, ReadValue } from './payload.ts';
 import { type Captures, capture, covers, matches, parseTopic, subscriptionsOf, type TopicPattern } from './topic.ts';
 
 /** A tag under one concrete topic. */
 export interface Binding {
   readonly rule: ReadingRule;
   readonly tag: EmitTag;
+  readonly topic: string;
+  /** The newest that came, and its place among all that came: 0 before the first. */
+  last: ReadValue | undefined;
+  arrival: number;
   /** Filled in by whoever has asked for the series. */
   series: SeriesId | undefined;
 }
@@ -64,7 +68,14 @@ export class Routes {
     if (exact) routes.unshift(exact);
     return routes.flatMap((route) => {
       const captured = capture(route.pattern, levels);
-      return route.tagRules.map(({ tag, rule }) => ({ rule, tag: emitTag(tag, captured, this.#sourceId), series: undefined }));
+      return route.tagRules.map(({ tag, rule }) => ({
+        rule,
+        tag: emitTag(tag, captured, this.#sourceId),
+        topic,
+        last: undefined,
+        arrival: 0,
+        series: undefined,
+      }));
     });
   }
 

@@ -7,7 +7,16 @@ import { retryDelaysMs } from '../../core/retry.ts';
 import { BAD_NODE_ID_UNKNOWN } from '../../core/status.ts';
 import type { Scalar } from '../../core/tag.ts';
 import { checkWritable } from '../command.ts';
-import { type Driver, type DriverContext, type DriverSpec, type Readback, type Reading, type TagRef, tagKey } from '../driver.ts';
+import {
+  type Driver,
+  type DriverContext,
+  type DriverSpec,
+  type RawSample,
+  type Readback,
+  type Reading,
+  type TagRef,
+  tagKey,
+} from '../driver.ts';
 import { inBatches } from './batches.ts';
 import { linkFault } from './faults.ts';
 import { type Link, openLink, type Session } from './link.ts';
@@ -108,6 +117,10 @@ class OpcuaDriver implements Driver {
     checkWritable(tag.tagName, state.tag);
     const written = await this.#writer.write(state.tag, value, signal);
     return { reading: this.#take(state, written.value), confirmed: written.confirmed };
+  }
+
+  raw(tag: TagRef): RawSample | undefined {
+    return this.#byKey.get(tagKey(tag))?.raw();
   }
 
   async close(): Promise<void> {

@@ -4,7 +4,8 @@ import type { Emit } from '../../core/emit.ts';
 import type { StatusCode } from '../../core/status.ts';
 import type { SeriesId } from '../../core/tag.ts';
 import type { UnixMs } from '../../core/time.ts';
-import type { LinkReport, TagRef } from '../driver.ts';
+import type { LinkReport, RawSample, TagRef } from '../driver.ts';
+import { LastValue } from './last-value.ts';
 import type { OpcuaTag } from './options.ts';
 import { emitVariant, missingStatus, timeOf, valueTypeOf } from './values.ts';
 
@@ -19,6 +20,7 @@ export class TagState implements TagRef {
   #series: SeriesId | undefined;
   #seriesType: DataType | undefined;
   #known = false;
+  readonly #last = new LastValue();
   /** Why the newest sample is not usable, by the status' name; `undefined` while all is well. */
   failure: string | undefined;
 
@@ -31,6 +33,12 @@ export class TagState implements TagRef {
   /** A run begins: the series handles of the one before are void. */
   begin(): void {
     this.#known = false;
+    this.#last.forget();
+  }
+
+  /** What the server said last in this run. */
+  raw(): RawSample | undefined {
+    return this.#last.sample();
   }
 
   /** Emits one sample. True when the tag began or ceased to fail. */
@@ -51,6 +59,7 @@ export class TagState implements TagRef {
   }
 
   #emitAt(emit: Emit, value: DataValue, timeMs: UnixMs | undefined): boolean {
+    this.#last.take(value);
     const missing = missingStatus(value);
     if (missing !== undefined) {
       const status = value.statusCode;

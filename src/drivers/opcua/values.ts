@@ -9,7 +9,7 @@ import type { UnixMs } from '../../core/time.ts';
 export const BAD_NO_DATA = 0x809b_0000 as StatusCode;
 
 /** DateTime 0, which OPC UA uses for "no time". (OPC UA Part 6 §5.2.2.5) */
-const NO_TIME_MS = Date.UTC(1601, 0, 1);
+export const NO_TIME_MS = Date.UTC(1601, 0, 1);
 
 /** How a value of this type is kept; `undefined` for what we don't take: structures, byte strings, node ids. */
 export function valueTypeOf(dataType: DataType): ValueType | undefined {

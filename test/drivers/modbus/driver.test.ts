@@ -289,6 +289,22 @@ describe('readNow', () => {
     ]);
   });
 
+  it('remembers the words of the newest poll, whoever asks, until the run is over', async () => {
+    await begin({ registers, coils: [true] }, tags);
+    const raw = (name: string, assetId = 'ds-test') => test.driver.raw?.({ assetId, tagName: name });
+    await eventually('the first round', () => raw('coil') !== undefined && raw('absent') !== undefined);
+    const readMs = expect.any(Number);
+    expect(raw('t', 'pump-1')).toEqual({ words: { registers: '41ac 0000' }, readMs, sourceMs: null, serverMs: null });
+    expect(raw('small')?.words).toEqual({ registers: '0000 0000 0000 002a' });
+    expect(raw('coil')?.words).toEqual({ bit: 1 });
+    expect(raw('absent')?.words).toEqual({ failure: expect.stringContaining('exception 2') });
+    expect(raw('nobody')).toBeUndefined();
+    registers.writeBigInt64BE(43n, 4);
+    await eventually('the next round', () => raw('small')?.words['registers'] === '0000 0000 0000 002b');
+    await test.stop();
+    expect(raw('small')).toBeUndefined();
+  });
+
   it('rejects not_connected when the link is closed', async () => {
     await begin({ registers }, tags);
     await test.stop();

@@ -43,6 +43,31 @@ describe('payloads', () => {
     expect(made.recording.readings.every((reading) => reading.timeMs === undefined)).toBe(true);
   });
 
+  test('of the newest message the piece that a tag reads is remembered, before anything was made of it', async () => {
+    const { port, publish } = await broker();
+    const topic = 'line/{asset}/state';
+    const made = bench(port, [
+      { topic, tag_name: 't', json_path: '$.t', timestamp_path: '$.ts', scale: 0.1 },
+      { topic, tag_name: 'flow', json_path: '$.flow', data_type: 'number' },
+      { topic: 'plain/+/{tag}', asset_id: 'pump' },
+    ]);
+    const raw = (assetId: string, tagName: string) => made.driver.raw?.({ assetId, tagName });
+    await made.start();
+    expect(raw('kiln-2', 't')).toBeUndefined();
+    await publish('line/kiln-2/state', JSON.stringify({ ts: 1_767_693_600_123, t: '215', flow: {} }));
+    await publish('plain/a/mode', ' auto ');
+    await publish('plain/b/mode', 'x'.repeat(1_000));
+    await until(() => made.recording.readings.length === 4, 'four readings');
+    const times = { readMs: null, serverMs: null };
+    expect(raw('kiln-2', 't')).toEqual({ words: { topic: 'line/kiln-2/state', payload: '"215"' }, sourceMs: 1_767_693_600_123, ...times });
+    expect(raw('kiln-2', 'flow')).toEqual({ words: { topic: 'line/kiln-2/state' }, sourceMs: null, ...times });
+    expect(raw('pump', 'mode')?.words).toEqual({ topic: 'plain/b/mode', payload: `"${'x'.repeat(1_000)}"` });
+    await publish('plain/a/mode', ' auto ');
+    await until(() => made.recording.readings.length === 5, 'one more');
+    expect(raw('pump', 'mode')?.words).toEqual({ topic: 'plain/a/mode', payload: '" auto "' });
+    expect(raw('nobody', 't')).toBeUndefined();
+  });
+
   test('one JSON message carries many tags with the time inside it', async () => {
     const { port, publish } = await broker();
     const topic = 'line/{asset}/state';

@@ -202,6 +202,18 @@ describe('reading now', () => {
     ]);
   });
 
+  it('leaves what the server said to be looked at: type, value before scaling, status and both times', async () => {
+    const { driver, signal, start } = rig(INSECURE, [{ ...tag('double'), scale: 2 }, tag('int64'), tag('no-such-node')]);
+    expect(driver.raw?.(ref('double'))).toBeUndefined();
+    await driver.connect(signal);
+    void start();
+    await until('the first values', () => driver.raw?.(ref('double')) !== undefined && driver.raw(ref('int64')) !== undefined);
+    const times = { readMs: null, sourceMs: SOURCE_MS, serverMs: expect.any(Number) };
+    expect(driver.raw?.(ref('double'))).toEqual({ words: { data_type: 'Double', value: 12.5, status: '0x00000000' }, ...times });
+    expect(driver.raw?.(ref('int64'))?.words).toEqual({ data_type: 'Int64', value: '-9007199254740993', status: '0x00000000' });
+    expect(driver.raw?.(ref('no-such-node'))).toBeUndefined();
+  });
+
   it('is refused before connect and after close', async () => {
     const { driver, signal } = rig(INSECURE, [tag('double')]);
     expect((await failure(driver.readNow?.(['double'].map(ref), signal) ?? Promise.resolve())).code).toBe('not_connected');
