@@ -41,6 +41,8 @@ test('the shortest file has a default for everything else', () => {
     ],
     twins: [],
     channels: [],
+    egressAllow: expect.arrayContaining([{ address: '10.0.0.0', family: 'ipv4', prefix: 8 }]),
+    profilesDir: expect.stringMatching(/\/profiles$/),
     logLevel: 'info',
   });
 });
@@ -116,6 +118,8 @@ twins:
       },
     ],
     channels: [],
+    egressAllow: expect.arrayContaining([{ address: '10.0.0.0', family: 'ipv4', prefix: 8 }]),
+    profilesDir: folder.path('profiles'),
     logLevel: 'debug',
     revision: createHash('sha256')
       .update(readFileSync(folder.path('config.yaml')))
