@@ -52,7 +52,7 @@ export function alertLetter(notice: AlertNotice, box: string): Letter {
     event,
     severity,
     subject: oneLine(`[${event === 'resolved' ? 'resolved' : severity}] ${notice.ruleName}: ${notice.assetId} ${notice.tagName}`),
-    text: [message, '', ...facts.map(([name, value]) => `${`${name}:`.padEnd(11)}${value}`)].join('\n'),
+    text: [message, '', ...facts.map(([name, value]) => `${`${name}:`.padEnd(11)}${flat(value)}`)].join('\n'),
     document: { id, event, box, tenant, alert },
     timeMs: notice.timeMs,
   };
@@ -112,7 +112,11 @@ export function testLetter(channel: string, { box, tenant }: Origin, at: { reado
 
 /** Names come from rules and devices: nothing in them may begin a new line, or a new header. */
 function oneLine(text: string): string {
-  return text.replaceAll(/[\p{Cc}\u2028\u2029]+/gu, ' ').slice(0, MAX_SUBJECT);
+  return flat(text).slice(0, MAX_SUBJECT);
+}
+
+function flat(text: string): string {
+  return text.replaceAll(/[\p{Cc}\u2028\u2029]+/gu, ' ');
 }
 
 function shown(value: AlertNotice['value'] | AlertNotice['threshold']): string {

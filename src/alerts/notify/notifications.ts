@@ -93,7 +93,7 @@ export class Notifications implements Notifier {
       if (this.#unsaved.length < MAX_UNSAVED) this.#unsaved.push({ tenant, channel: name, alertId, event, body, createdMs: clock.now() });
       else dropped.store_failed++;
     }
-    this.#saving ??= this.#save(); // asks the store before it returns, if nothing is on its way there
+    this.#saving ??= Promise.resolve().then(() => this.#save()); // as soon as the caller has told all that it has to tell
   }
 
   /** Sends until the signal aborts; what was told before is in the outbox then, unless the store fails. Never rejects. */

@@ -56,16 +56,18 @@ describe('a notice', () => {
     ]);
   });
 
-  it('asks the store before the call returns, and a flood costs a few commits', async () => {
+  it('is asked of the store as soon as the caller has told all, in one commit, and a flood costs a few', async () => {
     const outbox = openOutbox();
     const { notifications } = begin([hook('dead', DEAD)], outbox);
     await turn();
     notifications.notify(notice({ alertId: 'first' }), ['dead']);
+    notifications.notify(notice({ alertId: 'second' }), ['dead']);
+    await Promise.resolve();
     expect(outbox.commits).toBe(1);
     for (let index = 0; index < 500; index++) notifications.notify(notice({ alertId: `a${index}` }), ['dead']);
     await turn();
     expect(outbox.commits).toBe(2);
-    expect(notifications.list('default')[0]?.waiting).toBe(501);
+    expect(notifications.list('default')[0]?.waiting).toBe(502);
   });
 
   it('beyond a thousand that wait drops the oldest, and they are counted', async () => {
