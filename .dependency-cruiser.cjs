@@ -20,6 +20,7 @@ const FLOORS = {
     'src/drivers/(registry|schema|source-options)\\.ts',
     'src/drivers/[a-z]+/(options|schema)\\.ts',
     'src/drivers/bms/expand\\.ts',
+    'src/alerts/schema\\.ts',
     'src/alerts/notify/(schema|channel)\\.ts',
   ],
   api: [
@@ -34,7 +35,7 @@ const FLOORS = {
 
 /** npm package → the folders that may use it. */
 const PACKAGES = {
-  zod: ['src/(drivers|config|api)/', 'src/alerts/notify/schema\\.ts'],
+  zod: ['src/(drivers|config|api)/', 'src/alerts/(notify/)?schema\\.ts'],
   'modbus-serial': ['src/drivers/modbus/', 'src/cli/demo/'],
   'node-opcua-[a-z-]+': ['src/drivers/opcua/', 'src/system/self-signed\\.ts'],
   'node-opcua': ['src/cli/demo/'],

@@ -9,6 +9,8 @@ import { historyRoutes } from './desktop/history.ts';
 import { statusRoutes } from './desktop/status.ts';
 import { syncRoutes } from './desktop/sync.ts';
 import { twinRoutes } from './desktop/twins.ts';
+import { alertRuleRoutes } from './edge/alert-rules.ts';
+import { alertRoutes } from './edge/alerts.ts';
 import { dashboardRoutes } from './edge/dashboards.ts';
 import { dataSourceRevisionRoutes } from './edge/data-source-revisions.ts';
 import { dataSourceTestRoutes } from './edge/data-source-test.ts';
@@ -60,6 +62,8 @@ export function createApi(services: ApiServices): Api {
     ...telemetryIngestRoutes(services),
     ...dashboardRoutes(services),
     ...notificationChannelRoutes(services),
+    ...alertRuleRoutes(services),
+    ...alertRoutes(services),
     ...streamRoutes(live),
   ];
   const routes = [...described, ...openApiRoutes(described, services.version)];

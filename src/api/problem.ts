@@ -44,6 +44,7 @@ export const PROBLEMS = {
   sensor_exists: { status: 409 },
   sensor_bound: { status: 409 },
   actuator_exists: { status: 409 },
+  alert_resolved: { status: 409 },
   actuator_read_only: { status: 409 },
   precondition_failed: { status: 412 },
   payload_too_large: { status: 413 },
@@ -70,6 +71,7 @@ export type ProblemCode = keyof typeof PROBLEMS;
 const OF_GATEWAY: Partial<Record<ErrorCode, ProblemCode>> = {
   actuator_exists: 'actuator_exists',
   actuator_not_found: 'actuator_not_found',
+  alert_resolved: 'alert_resolved',
   conflict: 'conflict',
   disk_full: 'storage_full',
   invalid_cursor: 'invalid_cursor',

@@ -1,4 +1,7 @@
 /** What the API asks of the house below it; `app` hands the real parts in, tests hand in small ones. */
+
+import type { Alert } from '../alerts/alert.ts';
+import type { Alerting } from '../alerts/alerting.ts';
 import type { Notifications } from '../alerts/notify/notifications.ts';
 import type { Clock } from '../core/clock.ts';
 import type { Emit } from '../core/emit.ts';
@@ -157,6 +160,12 @@ export interface ApiServices {
   };
   /** From now on the listener hears of every reading right after the twins; undefined ends that. There is one at most. */
   hear(listener: Consumer | undefined): void;
+  readonly alerting: Pick<
+    Alerting,
+    'rules' | 'stateOf' | 'openAlerts' | 'list' | 'get' | 'acknowledge' | 'resolve' | 'shelve' | 'unshelve'
+  >;
+  /** From now on the listener hears of every alert that is new or has changed; undefined ends that. There is one at most. */
+  hearAlerts(listener: ((alert: Alert) => void) | undefined): void;
   readonly sources: {
     list(tenant: string): readonly SourceView[];
     find(tenant: string, id: string): SourceDetail | undefined;
@@ -174,7 +183,7 @@ export interface ApiServices {
     testDraft(tenant: string, draft: SourceDraft): Promise<SourceTestResult>;
   };
   /** The ways by which alerts reach people. */
-  readonly channels: Pick<Notifications, 'list' | 'test'>;
+  readonly channels: Pick<Notifications, 'list' | 'test' | 'has' | 'deliveries'>;
   /** The door for readings that come over REST; one emit for each tenant. */
   door(tenant: string): Emit;
   /** Where the readings went that came through that door. */

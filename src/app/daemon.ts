@@ -2,6 +2,7 @@
 import { chmodSync, mkdirSync } from 'node:fs';
 import { hostname } from 'node:os';
 import { join } from 'node:path';
+import type { Alerting } from '../alerts/alerting.ts';
 import { Notifications } from '../alerts/notify/notifications.ts';
 import { type Api, createApi } from '../api/api.ts';
 import { type Listening, listen } from '../api/server.ts';
@@ -29,6 +30,7 @@ import { LiveValues } from '../twin/live.ts';
 import { TwinRegistry } from '../twin/registry.ts';
 import { TwinSync } from '../twin/sync.ts';
 import { ensureAdminToken } from './admin-token.ts';
+import { alertingOf } from './alerting.ts';
 import { Apply } from './apply.ts';
 import { oneBackupAtATime } from './backup.ts';
 import { restoreLive } from './restore.ts';
@@ -82,9 +84,9 @@ export async function startDaemon({ config, log }: DaemonOptions): Promise<Daemo
 
 async function build(config: LoadedConfig, log: Log, undo: (() => Promise<void> | void)[]): Promise<Daemon> {
   const house = await furnish(config, log, undo);
-  const { clock, store, supervisor, pipeline, twins, registry, egress } = house;
+  const { clock, store, supervisor, pipeline, twins, registry, egress, alerting } = house;
   const running = new AbortController();
-  const parts = [pipeline.run(running.signal), twins.run(running.signal)];
+  const parts = [pipeline.run(running.signal), twins.run(running.signal), alerting.run(running.signal)];
   undo.push(() => running.abort());
   const notifying = begin((signal) => house.notifications.run(signal));
   undo.push(() => notifying.stop());
@@ -126,7 +128,7 @@ async function build(config: LoadedConfig, log: Log, undo: (() => Promise<void> 
     fingerprint: certificate?.pair.fingerprint,
     status: () => statusOf(supervisor, store),
     stop: () => {
-      stopped ??= stopAll({ supervisor, running, parts, notifying, api, listening, store, log }).finally(unlock);
+      stopped ??= stopAll({ supervisor, running, parts, alerting, notifying, api, listening, store, log }).finally(unlock);
       return stopped;
     },
   };
@@ -170,15 +172,8 @@ async function furnish(config: LoadedConfig, log: Log, undo: (() => Promise<void
   const tags = new TagTable((series, def) => {
     live.define(series, def);
     twins.define(def);
+    alerting.define(series, def);
   });
-  await restore(recovered, tags, live, store);
-  const apply = new Apply(live);
-  const pipeline = new Pipeline({ ring, tags, clock, committer: store, consumer: apply });
-  store.onLost = (from, to) => pipeline.lose(from, to);
-  const supervisor = new Supervisor({ ...supervision(config, clock), egress, pipeline, log });
-  const devices = devicesOf({ pipeline, supervisor, live });
-  const sync = new TwinSync({ clock, log: log.child({ part: 'sync' }), devices, records: store.records });
-  await sync.load();
   const notifications = new Notifications({
     channels: config.channels,
     store: store.records,
@@ -187,7 +182,25 @@ async function furnish(config: LoadedConfig, log: Log, undo: (() => Promise<void
     log: log.child({ part: 'notifications' }),
     box: hostname(),
   });
-  return { store, clock, live, apply, twins, pipeline, supervisor, sync, notifications, registry, check, egress };
+  const alerting = alertingOf({
+    clock,
+    log: log.child({ part: 'alerts' }),
+    store,
+    tags,
+    pipeline: () => pipeline,
+    sources: () => supervisor.specs(),
+    notifier: notifications,
+  });
+  await restore(recovered, tags, live, store);
+  const apply = new Apply(live, alerting.consumer);
+  const pipeline = new Pipeline({ ring, tags, clock, committer: store, consumer: apply });
+  store.onLost = (from, to) => pipeline.lose(from, to);
+  const supervisor = new Supervisor({ ...supervision(config, clock), egress, pipeline, log });
+  const devices = devicesOf({ pipeline, supervisor, live });
+  const sync = new TwinSync({ clock, log: log.child({ part: 'sync' }), devices, records: store.records });
+  await sync.load();
+  await alerting.load(config.alertRules);
+  return { store, clock, live, apply, twins, pipeline, supervisor, sync, notifications, registry, check, egress, alerting };
 }
 
 /** What the supervisor takes from the configuration, the drivers and the clock. */
@@ -216,6 +229,7 @@ interface Running {
   readonly supervisor: Supervisor;
   readonly running: AbortController;
   readonly parts: readonly Promise<void>[];
+  readonly alerting: Alerting;
   readonly notifying: Begun;
   readonly api: Api;
   readonly listening: Listening;
@@ -240,7 +254,7 @@ function begin(run: (signal: AbortSignal) => Promise<void>): Begun {
 }
 
 /** Each step goes on whatever the one before it said: a driver that hangs must not keep the store from committing. */
-async function stopAll({ supervisor, running, parts, notifying, api, listening, store, log }: Running): Promise<void> {
+async function stopAll({ supervisor, running, parts, alerting, notifying, api, listening, store, log }: Running): Promise<void> {
   const step = async (name: string, act: () => Promise<unknown>) => {
     try {
       await act();
@@ -252,6 +266,7 @@ async function stopAll({ supervisor, running, parts, notifying, api, listening, 
   await step('sources', () => supervisor.stop());
   running.abort();
   await step('pipeline', () => Promise.all(parts));
+  await step('alerts', () => alerting.close());
   await step('notifications', () => notifying.stop());
   await step('api', () => listening.close(API_CLOSE_MS));
   await step('audit', () => api.close(API_CLOSE_MS));

@@ -1,4 +1,6 @@
 /** Hands the parts of the house to the API in the shape it asks for. */
+
+import type { Alerting } from '../alerts/alerting.ts';
 import type { Notifications } from '../alerts/notify/notifications.ts';
 import type { ApiServices, HttpSettings, StreamsState, StreamView } from '../api/services.ts';
 import type { Emit } from '../core/emit.ts';
@@ -42,6 +44,7 @@ export interface Parts {
   readonly registry: SourceRegistry;
   readonly check: SourceCheck;
   readonly configRevision: string;
+  readonly alerting: Alerting;
   readonly twinTypes: readonly string[];
   /** All of them. */
   readonly tenants: readonly string[];
@@ -87,6 +90,10 @@ export function apiServices(parts: Parts): ApiServices {
     },
     channels: parts.notifications,
     sources: sourceServices({ supervisor, registry: parts.registry, check: parts.check, clock }),
+    alerting: parts.alerting,
+    hearAlerts: (listener) => {
+      parts.alerting.onAlert = listener;
+    },
     door: (tenant) => {
       const door = doors.get(tenant) ?? supervisor.openDoor(API_SOURCE, tenant);
       doors.set(tenant, door);

@@ -3,14 +3,19 @@ import { API_SOURCE, DEFAULT_TENANT } from '../core/tag.ts';
 import { TWIN_TYPES } from '../core/twin-type.ts';
 import { optionFaults } from '../drivers/source-options.ts';
 import type { Fault, Path } from './fault.ts';
-import type { ConfigDocument, SourceDocument, TwinDocument } from './schema.ts';
-import { deriveSourceId } from './source-id.ts';
+import type { AlertRuleDocument, ConfigDocument, SourceDocument, TwinDocument } from './schema.ts';
+import { deriveRuleId, deriveSourceId } from './source-id.ts';
 import { suggest } from './suggest.ts';
 import type { YamlFile } from './yaml-file.ts';
 
 /** The source's own id, or the one made from its name. */
 export function sourceIdOf(source: SourceDocument): string {
   return source.id ?? deriveSourceId(source.tenant, source.name);
+}
+
+/** The rule's own id, or the one made from its name. */
+export function ruleIdOf(rule: AlertRuleDocument): string {
+  return rule.id ?? deriveRuleId(rule.tenant, rule.name);
 }
 
 /** All faults that lie between the keys of a file whose every key is right by itself. */
@@ -21,6 +26,7 @@ export function crossFaults(config: ConfigDocument, yaml: YamlFile): readonly Fa
   checks.sources();
   checks.channels();
   for (const [index, twin] of config.twins.entries()) checks.twin(twin, ['twins', index]);
+  for (const [index, rule] of config.alert_rules.entries()) checks.alertRule(rule, ['alert_rules', index]);
   return checks.faults;
 }
 
@@ -93,6 +99,15 @@ class CrossChecks {
         if (source !== undefined) this.#sourceExists(source, twin.tenant, [...at, 'binding', 'data_source_id']);
       }
     }
+  }
+
+  alertRule(rule: AlertRuleDocument, path: Path): void {
+    this.#tenantExists(rule.tenant, path);
+    const nameIsUnique = this.#unique('alert rule name', [rule.name, rule.tenant], [...path, 'name']);
+    if (rule.id !== undefined || nameIsUnique) {
+      this.#unique('alert rule id', [ruleIdOf(rule), rule.tenant], [...path, rule.id === undefined ? 'name' : 'id']);
+    }
+    if (rule.data_source_id != null) this.#sourceExists(rule.data_source_id, rule.tenant, [...path, 'data_source_id']);
   }
 
   #tenantExists(tenant: string, path: Path): void {

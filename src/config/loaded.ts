@@ -1,6 +1,7 @@
 /** The configuration as the rest of the house takes it: valid, secrets filled in, defaults written out, in its own terms. */
 
 import type { ChannelSpec } from '../alerts/notify/channel.ts';
+import type { toRuleDraft } from '../alerts/schema.ts';
 import type { Cidr } from '../core/cidr.ts';
 import type { Scope } from '../core/scope.ts';
 import type { StoreProfile } from '../core/store-profile.ts';
@@ -43,8 +44,12 @@ export interface LoadedConfig {
   readonly twins: readonly TwinSpec[];
   /** In the order of the file. */
   readonly channels: readonly ChannelSpec[];
+  readonly alertRules: readonly AlertRuleSpec[];
   readonly logLevel: 'debug' | 'info' | 'warn' | 'error';
 }
+
+/** As `alerts` takes it. */
+export type AlertRuleSpec = { readonly tenant: string; readonly id: string } & ReturnType<typeof toRuleDraft>;
 
 export interface TokenSpec {
   readonly name: string;

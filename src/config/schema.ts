@@ -1,6 +1,7 @@
 /** The schema of the configuration file: every key, its default and what it means. Editors' schema and reference are made from it. */
 import { z } from 'zod';
 import { notificationsSchema } from '../alerts/notify/schema.ts';
+import { ruleFields } from '../alerts/schema.ts';
 import { type Cidr, parseCidr } from '../core/cidr.ts';
 import { SCOPES } from '../core/scope.ts';
 import { STORE_PROFILES } from '../core/store-profile.ts';
@@ -234,6 +235,12 @@ const twinSchema = z.strictObject({
   actuators: z.array(actuatorSchema).default([]).describe('what can be switched or set'),
 });
 
+const alertRuleSchema = z.strictObject({
+  id: idSchema.optional().describe('made from the name when absent'),
+  tenant: tenantSchema.describe('the tenant whose readings it watches'),
+  ...ruleFields,
+});
+
 export const configSchema = z.strictObject({
   data_dir: z.string().min(1).default('/var/lib/twinbox').describe('where twinbox keeps its data; relative to this file'),
   api: apiSchema.prefault({}).describe('the HTTP API'),
@@ -248,6 +255,7 @@ export const configSchema = z.strictObject({
   sources: z.array(sourceSchema).default([]).describe('what to read from'),
   twins: z.array(twinSchema).default([]).describe('names, limits and actuators of twins'),
   notifications: notificationsSchema.prefault({}).describe('how alerts reach people and other systems'),
+  alert_rules: z.array(alertRuleSchema).max(10_000).default([]).describe('when to raise alerts; more can be made over the API'),
   log: z
     .strictObject({ level: z.enum(LOG_LEVELS).default('info').describe('the least important line that is written') })
     .prefault({})
@@ -256,4 +264,5 @@ export const configSchema = z.strictObject({
 
 export type ConfigDocument = z.output<typeof configSchema>;
 export type SourceDocument = ConfigDocument['sources'][number];
+export type AlertRuleDocument = ConfigDocument['alert_rules'][number];
 export type TwinDocument = ConfigDocument['twins'][number];

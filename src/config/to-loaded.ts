@@ -2,8 +2,9 @@
 import { dirname, resolve } from 'node:path';
 import type { ChannelSpec } from '../alerts/notify/channel.ts';
 import type { ChannelConfig, TlsConfig } from '../alerts/notify/schema.ts';
+import { toRuleDraft } from '../alerts/schema.ts';
 import { DEFAULT_TENANT } from '../core/tag.ts';
-import { sourceIdOf } from './cross-checks.ts';
+import { ruleIdOf, sourceIdOf } from './cross-checks.ts';
 import type {
   ActuatorBindingSpec,
   ActuatorSpec,
@@ -48,6 +49,7 @@ export function toLoaded(
     sources: config.sources.map((source, index) => toSource(source, profileTags.get(index) ?? ownTags(source))),
     twins: config.twins.map(toTwin),
     channels: Object.entries(config.notifications.channels).map(([name, channel]) => toChannel(name, channel, dirname(file))),
+    alertRules: config.alert_rules.map((rule) => ({ tenant: rule.tenant, id: ruleIdOf(rule), ...toRuleDraft(rule) })),
     logLevel: config.log.level,
   };
 }

@@ -40,6 +40,7 @@ export const ERRORS = {
   sensor_exists: 'The twin has a sensor of this id already.',
   actuator_not_found: 'The twin has no such actuator.',
   actuator_exists: 'The twin has an actuator of this id already.',
+  alert_resolved: 'The alert is over: nothing can be done about it any more.',
 } as const;
 
 export type ErrorCode = keyof typeof ERRORS;

@@ -5,7 +5,7 @@ import type { UnixMs } from '../core/time.ts';
  * `source`: when a source of the file was first met. `data_source`: a source made over the API; `data_source_revision`:
  * what it was at one of its last revisions. `sync`: when a twin was last synchronised, as the time of its change.
  */
-export type DocumentKind = 'twin' | 'source' | 'data_source' | 'data_source_revision' | 'sync' | 'dashboard';
+export type DocumentKind = 'twin' | 'source' | 'data_source' | 'data_source_revision' | 'sync' | 'dashboard' | 'alert_rule';
 
 export interface StoredDocument {
   readonly kind: DocumentKind;

@@ -23,6 +23,9 @@ const POINT = { data: [{ asset_id: 'pump-101', tag_name: 'temperature', value: 1
 
 const NEW_SOURCE = { name: 'New', type: 'modbus', config: { host: '10.0.0.7' } };
 const CHANGED_SOURCE = { name: 'Changed', config: { host: '10.0.0.8' } };
+const RULE = { name: 'Hot', condition: { tag_name: 'temperature', operator: 'gt', value: 80 } };
+/** Stands for the id that the alert of this tenant gets. */
+const ALERT = '{alert}';
 
 const GUARDED: Readonly<Record<string, Guarded>> = {
   'GET /v1/status': { scope: 'read:assets', path: '/v1/status', foreign: 'own' },
@@ -109,6 +112,24 @@ const GUARDED: Readonly<Record<string, Guarded>> = {
   'GET /v1/dashboards/:id': { scope: 'read:assets', path: '/v1/dashboards/pump-101', foreign: 'not found' },
   'PUT /v1/dashboards/:id': { scope: 'write:assets', path: '/v1/dashboards/pump-101', json: { name: 'New' }, foreign: 'not found' },
   'DELETE /v1/dashboards/:id': { scope: 'write:assets', path: '/v1/dashboards/pump-101', foreign: 'not found', status: 204 },
+  'GET /v1/alert-rules': { scope: 'read:alerts', path: '/v1/alert-rules', foreign: 'own' },
+  'POST /v1/alert-rules': { scope: 'write:alerts', path: '/v1/alert-rules', json: RULE, foreign: 'own', status: 201 },
+  'GET /v1/alert-rules/:id': { scope: 'read:alerts', path: '/v1/alert-rules/pump-101', foreign: 'not found' },
+  'PUT /v1/alert-rules/:id': { scope: 'write:alerts', path: '/v1/alert-rules/pump-101', json: RULE, foreign: 'not found' },
+  'DELETE /v1/alert-rules/:id': { scope: 'write:alerts', path: '/v1/alert-rules/pump-101', foreign: 'not found', status: 204 },
+  'POST /v1/alert-rules/:id/enable': { scope: 'write:alerts', path: '/v1/alert-rules/pump-101/enable', foreign: 'not found' },
+  'POST /v1/alert-rules/:id/disable': { scope: 'write:alerts', path: '/v1/alert-rules/pump-101/disable', foreign: 'not found' },
+  'GET /v1/alerts': { scope: 'read:alerts', path: '/v1/alerts', foreign: 'own' },
+  'GET /v1/alerts/:id': { scope: 'read:alerts', path: `/v1/alerts/${ALERT}`, foreign: 'not found' },
+  'POST /v1/alerts/:id/acknowledge': { scope: 'write:alerts', path: `/v1/alerts/${ALERT}/acknowledge`, foreign: 'not found' },
+  'POST /v1/alerts/:id/resolve': { scope: 'write:alerts', path: `/v1/alerts/${ALERT}/resolve`, foreign: 'not found' },
+  'POST /v1/alerts/:id/shelve': {
+    scope: 'write:alerts',
+    path: `/v1/alerts/${ALERT}/shelve`,
+    json: { minutes: 5 },
+    foreign: 'not found',
+  },
+  'POST /v1/alerts/:id/unshelve': { scope: 'write:alerts', path: `/v1/alerts/${ALERT}/unshelve`, foreign: 'not found' },
   'POST /v1/dashboards/:id/duplicate': {
     scope: 'write:assets',
     path: '/v1/dashboards/pump-101/duplicate',
@@ -122,7 +143,7 @@ const PUBLIC = ['/healthz', '/readyz', '/openapi.json', '/api/docs/openapi.json'
 /** Anything of this tenant that must not reach another one. */
 const MARK = 'only-of-default';
 
-function client(): ApiClient {
+async function client(): Promise<ApiClient> {
   const services = new FakeServices();
   services.addTwin({
     id: 'pump-101',
@@ -150,6 +171,7 @@ function client(): ApiClient {
     requestId: MARK,
     count: 1,
   });
+  await services.addAlert('pump-101', MARK);
   return new ApiClient(services);
 }
 
@@ -162,7 +184,7 @@ function call(
   token: string | null,
   headers: Record<string, string> = {},
 ): Promise<JsonResponse> {
-  return api.send(path, { method, token, headers, ...(json === undefined ? {} : { json }) });
+  return api.send(path.replace(ALERT, api.services.alertId), { method, token, headers, ...(json === undefined ? {} : { json }) });
 }
 
 function expectRefusal(response: JsonResponse, row: Row, status: number, code: string): void {
@@ -175,7 +197,7 @@ function expectRefusal(response: JsonResponse, row: Row, status: number, code: s
 }
 
 describe('the route table', () => {
-  const { routes } = client().api;
+  const { routes } = new ApiClient().api;
 
   it('holds no route that is not classified here, and none is classified that it does not hold', () => {
     expect(
@@ -200,7 +222,7 @@ describe('the route table', () => {
 describe('a public route', () => {
   it.each(PUBLIC)('%s answers without a token, and is no less open with a wrong one', async (path) => {
     for (const headers of [{}, { Authorization: 'Bearer garbage' }]) {
-      const response = await client().api.fetch(new Request(`http://box.test${path}`, { headers }));
+      const response = await (await client()).api.fetch(new Request(`http://box.test${path}`, { headers }));
       expect(response.status).toBe(200);
       expect(await response.text()).not.toContain(MARK);
     }
@@ -218,23 +240,23 @@ describe('without a valid token', () => {
   const table = guarded.flatMap((row) => cases.map(([kind, headers]) => ({ ...row, kind, headers })));
 
   it.each(table)('$name refuses $kind', async ({ headers, ...row }) => {
-    expectRefusal(await call(client(), row, null, headers), row, 401, 'unauthorized');
+    expectRefusal(await call(await client(), row, null, headers), row, 401, 'unauthorized');
   });
 
   it.each(guarded)('$name refuses a right token in a wrong scheme', async (row) => {
-    const api = client();
+    const api = await client();
     expectRefusal(await call(api, row, null, { Authorization: `Token ${api.token}` }), row, 401, 'unauthorized');
     expectRefusal(await call(api, row, null, { Authorization: api.token }), row, 401, 'unauthorized');
   });
 
   it.each(guarded)('$name refuses one that has expired', async (row) => {
-    const api = client();
+    const api = await client();
     const token = api.services.addToken(['admin'], { expiresMs: api.services.nowMs });
     expectRefusal(await call(api, row, token), row, 401, 'unauthorized');
   });
 
   it.each(guarded)('$name refuses one that was revoked', async (row) => {
-    const api = client();
+    const api = await client();
     const token = api.services.addToken(['admin']);
     api.services.revoke(token);
     expectRefusal(await call(api, row, token), row, 401, 'unauthorized');
@@ -244,13 +266,13 @@ describe('without a valid token', () => {
 describe('with a valid token', () => {
   it.each(guarded)('$name wants its scope alone', async (row) => {
     for (const scope of [row.scope, 'admin']) {
-      const api = client();
+      const api = await client();
       expect((await call(api, row, api.services.addToken([scope]))).status).toBe(row.status ?? 200);
     }
   });
 
   it.each(guarded)('$name refuses one of all other scopes', async (row) => {
-    const api = client();
+    const api = await client();
     const others = SCOPES.filter((scope) => scope !== row.scope && scope !== 'admin');
     const response = await call(api, row, api.services.addToken(others));
     expectRefusal(response, row, 403, 'forbidden');
@@ -260,7 +282,7 @@ describe('with a valid token', () => {
   it.each(guarded.filter(({ foreign }) => foreign === 'not found'))(
     '$name looks to another tenant as if it were not there',
     async (row) => {
-      const api = client();
+      const api = await client();
       const token = api.services.addToken(['admin'], { tenant: 'northwind' });
       const foreign = await call(api, row, token);
       const unknown = await call(api, { ...row, path: row.path.replace('pump-101', 'nothing') }, token);
@@ -270,14 +292,14 @@ describe('with a valid token', () => {
   );
 
   it.each(guarded.filter(({ foreign }) => foreign === 'operator'))('$name is refused to an admin of another tenant', async (row) => {
-    const api = client();
+    const api = await client();
     expectRefusal(await call(api, row, api.services.addToken(['admin'], { tenant: 'northwind' })), row, 403, 'forbidden');
   });
 
   it.each(guarded.filter(({ foreign }) => foreign === 'own'))(
     '$name shows and changes for another tenant nothing but its own',
     async (row) => {
-      const api = client();
+      const api = await client();
       const before = api.services.samples.length;
       const response = await call(api, row, api.services.addToken(['admin'], { tenant: 'northwind' }));
       expect(response.status).toBe(row.status ?? 200);

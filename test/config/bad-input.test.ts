@@ -178,10 +178,43 @@ describe('keys and values', () => {
       ],
     },
     {
-      name: 'a part that does not exist yet is unknown',
-      yaml: 'alert_rules: []\n',
+      name: 'an alert rule whose condition makes no sense, or that names what is not there',
+      yaml: [
+        'alert_rules:',
+        '- { name: a, condition: { tag_name: t, operator: gt, value: [1, 2] } }',
+        '- { name: b, condition: { tag_name: t, operator: outside, value: [2, 1] } }',
+        '- { name: c, condition: { tag_name: t, operator: gt, value: 1, clear_value: 2 } }',
+        '- { name: d, condition: { tag_name: t, operator: over, value: 1 } }',
+        '',
+      ].join('\n'),
       faults: [
-        'config.yaml:1:1 alert_rules – unknown key "alert_rules"; known here: data_dir, api, store, tenants, twin_types, auto_twins, sources, twins, notifications, log',
+        'config.yaml:2:61 alert_rules.0.condition.value – must be a number',
+        'config.yaml:3:66 alert_rules.1.condition.value – the first number must not be above the second',
+        'config.yaml:4:77 alert_rules.2.condition.clear_value – must not be above the value, 1',
+        'config.yaml:5:50 alert_rules.3.condition.operator – must be one of gt, gte, lt, lte, eq, neq, between, outside, rate_of_change',
+      ],
+    },
+    {
+      name: 'alert rules that are the same twice, or of what does not exist',
+      yaml: [
+        'alert_rules:',
+        '- { name: a, condition: { tag_name: t, operator: gt, value: 1 } }',
+        '- { name: a, condition: { tag_name: t, operator: gt, value: 1 } }',
+        '- { name: b, tenant: north, condition: { tag_name: t, operator: gt, value: 1 } }',
+        '- { name: c, data_source_id: ds-1, condition: { tag_name: t, operator: gt, value: 1 } }',
+        '',
+      ].join('\n'),
+      faults: [
+        'config.yaml:3:11 alert_rules.1.name – duplicate alert rule name "a" (first in line 2)',
+        'config.yaml:4:22 alert_rules.2.tenant – unknown tenant "north"; list it in tenants',
+        'config.yaml:5:30 alert_rules.3.data_source_id – there is no source with the id "ds-1"',
+      ],
+    },
+    {
+      name: 'a part that does not exist yet is unknown',
+      yaml: 'packs: []\n',
+      faults: [
+        'config.yaml:1:1 packs – unknown key "packs"; known here: data_dir, api, store, tenants, twin_types, auto_twins, sources, twins, notifications, alert_rules, log',
       ],
     },
     {

@@ -43,6 +43,7 @@ test('the shortest file has a default for everything else', () => {
     channels: [],
     egressAllow: expect.arrayContaining([{ address: '10.0.0.0', family: 'ipv4', prefix: 8 }]),
     profilesDir: expect.stringMatching(/\/profiles$/),
+    alertRules: [],
     logLevel: 'info',
   });
 });
@@ -70,6 +71,16 @@ twins:
   - { id: t, name: T, unit: K, description: d, min_value: 0, max_value: 9, binding: { tag_name: u } }
   - { id: v, binding: { asset_id: k, tag_name: v } }
   actuators: [{ id: p, type: binary }, { id: q, type: continuous, binding: { data_source_id: api, tag_name: q, min: -1, max: 2.5 } }]
+alert_rules:
+- name: Hot
+  id: hot
+  tenant: north
+  severity: critical
+  data_source_id: api
+  condition: { tag_name: t, operator: gt, value: 80, duration_seconds: 1.5, asset_id: k, clear_value: 70, no_data_seconds: 60 }
+  notifications: [mail, mail]
+  enabled: false
+- { name: Off, condition: { tag_name: t, operator: outside, value: [1, 2] } }
 `);
   expect(config).toEqual({
     dataDir: folder.path('data'),
@@ -87,6 +98,27 @@ twins:
     twinTypes: ['kiln'],
     autoTwins: false,
     sources: [],
+    alertRules: [
+      {
+        tenant: 'north',
+        id: 'hot',
+        name: 'Hot',
+        severity: 'critical',
+        dataSourceId: 'api',
+        condition: { tagName: 't', operator: 'gt', value: 80, durationMs: 1_500, assetId: 'k', clearValue: 70, noDataMs: 60_000 },
+        channels: ['mail'],
+        enabled: false,
+      },
+      {
+        tenant: 'default',
+        id: 'ar-6izgnkz2dbsm',
+        name: 'Off',
+        severity: 'warning',
+        condition: { tagName: 't', operator: 'outside', value: [1, 2], durationMs: 0 },
+        channels: [],
+        enabled: true,
+      },
+    ],
     twins: [
       {
         tenant: 'north',

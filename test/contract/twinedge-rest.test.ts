@@ -109,3 +109,106 @@ describe('the TwinEdge API, as printed', () => {
     expect(body.error.message).toBe('data.0.value: is required');
   });
 });
+
+describe('alerts of the TwinEdge API, as printed', () => {
+  const RULE = {
+    name: 'High Temperature',
+    severity: 'warning',
+    data_source_id: 'ds-123',
+    condition: { tag_name: 'temperature', operator: 'gt', value: 80, duration_seconds: 60 },
+    notifications: ['email', 'slack'],
+  };
+
+  async function withRule() {
+    const client = new ApiClient();
+    client.services.addSource({ id: 'ds-123' });
+    const created = await client.post('/v1/alert-rules', RULE);
+    return { client, created, path: `/v1/alert-rules/${created.body.data.id}` };
+  }
+
+  /** The printed rule, and readings that fire it. */
+  async function withAlert() {
+    const { client, path } = await withRule();
+    for (const minute of ['00', '01']) {
+      client.services.hearReading({
+        source: 'ds-123',
+        asset: 'Pump_001',
+        tag: 'temperature',
+        timeMs: at(`2026-01-06T10:${minute}:00Z`),
+        value: 92.5,
+      });
+    }
+    const [alert] = (await client.get('/v1/alerts')).body.data;
+    return { client, path, alert, at: `/v1/alerts/${alert?.id}` };
+  }
+
+  it('makes, lists, shows, replaces and deletes a rule', async () => {
+    const { client, created, path } = await withRule();
+    expect(created.status).toBe(201);
+    expect(created.headers.get('location')).toBe(path);
+    expectPrinted(created.body, { data: RULE, meta: { warnings: [] } });
+    expectPrinted((await client.get('/v1/alert-rules')).body, { data: [RULE], meta: { page: 1, per_page: 20, total: 1 } });
+    expectPrinted((await client.get(path)).body, { data: RULE });
+    const replaced = await client.send(path, { method: 'PUT', json: { ...RULE, severity: 'critical' } });
+    expect(replaced.status).toBe(200);
+    expectPrinted(replaced.body, { data: { ...RULE, severity: 'critical' } });
+    const deleted = await client.send(path, { method: 'DELETE' });
+    expect([deleted.status, deleted.body]).toEqual([204, undefined]);
+    expect((await client.get(path)).status).toBe(404);
+  });
+
+  it('enables and disables a rule', async () => {
+    const { client, path } = await withRule();
+    for (const [act, enabled] of [
+      ['disable', false],
+      ['disable', false],
+      ['enable', true],
+      ['enable', true],
+    ] as const) {
+      const { status, body } = await client.post(`${path}/${act}`, undefined);
+      expect([status, body.data.enabled]).toEqual([200, enabled]);
+    }
+  });
+
+  it('lists active alerts by status, severity and time', async () => {
+    const { client, alert } = await withAlert();
+    expectPrinted(alert, {
+      rule_name: 'High Temperature',
+      severity: 'warning',
+      status: 'active',
+      data_source_id: 'ds-123',
+      asset_id: 'Pump_001',
+      tag_name: 'temperature',
+      value: 92.5,
+      threshold: 80,
+      triggered_at: '2026-01-06T10:01:00Z',
+      acknowledged_at: null,
+      acknowledged_by: null,
+      resolved_at: null,
+      resolved_by: null,
+      resolution: null,
+      notes: [],
+      deliveries: [],
+    });
+    const count = async (query: string) => (await client.get(`/v1/alerts?${query}`)).body.meta.total;
+    expect(await count('status=active')).toBe(1);
+    expect(await count('status=resolved')).toBe(0);
+    expect(await count('severity=critical')).toBe(0);
+    expect(await count('start=2026-01-06T10:01:00Z&end=2026-01-06T10:01:01Z')).toBe(1);
+    expect(await count('start=2026-01-06T10:01:01Z')).toBe(0);
+  });
+
+  it('acknowledges an alert with a note', async () => {
+    const { client, at: path } = await withAlert();
+    const { status, body } = await client.post(`${path}/acknowledge`, { note: 'Investigating the issue' });
+    expect(status).toBe(200);
+    expectPrinted(body, { data: { status: 'acknowledged', acknowledged_by: 'token-0', notes: [{ note: 'Investigating the issue' }] } });
+  });
+
+  it('resolves an alert without a body', async () => {
+    const { client, at: path } = await withAlert();
+    const { status, body } = await client.post(`${path}/resolve`, undefined);
+    expect(status).toBe(200);
+    expectPrinted(body, { data: { status: 'resolved', resolution: 'resolved', resolved_by: 'token-0' } });
+  });
+});

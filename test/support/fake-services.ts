@@ -1,6 +1,10 @@
 /** The services under the API, in memory and with knobs: small enough to be believed at sight. */
 import { isDeepStrictEqual } from 'node:util';
+import type { Alert } from '../../src/alerts/alert.ts';
+import { Alerting } from '../../src/alerts/alerting.ts';
+import type { AlertNotice } from '../../src/alerts/notice.ts';
 import type { ChannelView, TestResult } from '../../src/alerts/notify/notifications.ts';
+import type { RuleSpec } from '../../src/alerts/rule.ts';
 import { hashToken, newToken } from '../../src/api/auth.ts';
 import type { ApiServices, Command, HttpSettings, Provenance, TagOwner } from '../../src/api/services.ts';
 import type { Clock } from '../../src/core/clock.ts';
@@ -29,7 +33,7 @@ import { requireOwn } from '../../src/twin/edit.ts';
 import { type Devices, TwinSync } from '../../src/twin/sync.ts';
 import type { Binding, LiveReading, Sensor, Twin } from '../../src/twin/twin.ts';
 import { FakeSources } from './fake-sources.ts';
-import { MemoryRecords } from './memory-records.ts';
+import { MemoryAlerts } from './memory-alerts.ts';
 
 /** A time by its text. */
 export function at(text: string): UnixMs {
@@ -285,8 +289,52 @@ export class FakeServices implements ApiServices {
   }
 
   /** What the real parts among these services keep. */
-  readonly documents = new MemoryRecords();
+  readonly documents = new MemoryAlerts();
   readonly dashboards = new DashboardRegistry({ clock: this.clock, records: this.documents });
+
+  /** What the channels were told. */
+  readonly notices: { readonly notice: AlertNotice; readonly channels: readonly string[] }[] = [];
+  readonly alerting = new Alerting({
+    clock: this.clock,
+    clockTrusted: () => this.trusted,
+    log: silentLog,
+    records: this.documents,
+    notifier: { notify: (notice, channels) => this.notices.push({ notice, channels }) },
+    changes: async () => ({ columns: columnsOf([]), next: '0' }),
+    position: async () => '0',
+    committed: async () => undefined,
+    newestMs: () => Number.NEGATIVE_INFINITY,
+    standsUntilMs: () => Number.NEGATIVE_INFINITY,
+    periodMs: () => undefined,
+  });
+  readonly hearAlerts = (listener: ((alert: Alert) => void) | undefined): void => {
+    this.alerting.onAlert = listener;
+  };
+
+  /** A rule and an open alert of it, both of this id, for readings of the asset's temperature above 80; before the first call. */
+  async addAlert(id: string, name: string): Promise<void> {
+    const condition = { tagName: 'temperature', operator: 'gt' as const, value: 80, durationMs: 0 };
+    const rule: RuleSpec = { tenant: DEFAULT_TENANT, id, name, severity: 'warning', condition, channels: [], enabled: true };
+    const { tenant, id: _id, ...body } = rule;
+    await this.documents.putDocument({ kind: 'alert_rule', tenant, id }, { ...body, managedBy: 'api' }, this.nowMs);
+    await this.alerting.load([]);
+    this.hearReading({ asset: id, tag: 'temperature', timeMs: this.nowMs, value: 90 });
+    const [alert] = this.alerting.openAlerts(tenant);
+    if (!alert) throw new Error('no alert was raised');
+    this.alertId = alert.id;
+  }
+
+  /** Of the alert that `addAlert` made. */
+  alertId = '';
+
+  /** A reading that the alert rules hear of. */
+  hearReading(spec: SampleSpec): void {
+    this.addSample(spec);
+    const { series, timeMs, value, status } = this.samples.at(-1) as Sample;
+    this.alerting.define(series, this.series.definition(series));
+    if (typeof value === 'string') this.alerting.consumer.text(series, timeMs, value, status, false);
+    else this.alerting.consumer.number(series, timeMs, value === null ? Number.NaN : Number(value), status, false);
+  }
 
   readonly devices: ApiServices['devices'] = {
     owner: (_tenant, { asset, tag, source }) => {
@@ -343,6 +391,8 @@ export class FakeServices implements ApiServices {
   testResult: TestResult = { ok: true, code: null, message: null, durationMs: 12 };
   readonly channels: ApiServices['channels'] = {
     list: (tenant) => this.allChannels.filter((channel) => channel.tenant === tenant),
+    has: (tenant, name) => tenant === DEFAULT_TENANT && ['email', 'slack'].includes(name),
+    deliveries: async () => [],
     test: async (tenant, name) => (this.channels.list(tenant).some((channel) => channel.name === name) ? this.testResult : undefined),
   };
 

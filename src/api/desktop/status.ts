@@ -1,5 +1,6 @@
 /** GET /api/twins/{id}/status. */
 import { z } from 'zod';
+import { SEVERITIES } from '../../alerts/alert.ts';
 import { toIso } from '../../core/time.ts';
 import { healthOf, REASON_CODES } from '../../twin/health.ts';
 import { tagOf } from '../../twin/twin.ts';
@@ -10,6 +11,8 @@ import type { ApiServices } from '../services.ts';
 import { isConnected } from '../source-view.ts';
 import { desiredState } from './command.ts';
 import { findTwin } from './find.ts';
+
+const MAX_ALERTS = 50;
 
 const statusSchema = z.object({
   id: z.string(),
@@ -28,7 +31,9 @@ const statusSchema = z.object({
       message: z.string().describe('for people'),
     }),
   ),
-  alerts: z.array(z.unknown()),
+  alerts: z
+    .array(z.object({ id: z.string(), severity: z.enum(SEVERITIES), message: z.string(), created_at: timeSchema }))
+    .describe('those that are not resolved, the newest first, at most 50'),
 });
 
 const GET_TWIN_STATUS: Operation = {
@@ -58,7 +63,14 @@ const GET_TWIN_STATUS: Operation = {
               message: 'Temperature is above its maximum of 100',
             },
           ],
-          alerts: [],
+          alerts: [
+            {
+              id: 'alert-k5xw2mfa7qzc',
+              severity: 'warning',
+              message: 'High Temperature: temperature of pump-101 is 104.5, above 100 for 60 s',
+              created_at: '2025-11-17T03:56:00Z',
+            },
+          ],
         },
       },
     },
@@ -100,7 +112,11 @@ function status(services: ApiServices, call: Call): Answer {
       sensors: judged.sensors,
       actuators: judged.actuators,
       reasons: judged.reasons,
-      alerts: [], // this box keeps no alert rules, so none can be open
+      alerts: services.alerting
+        .openAlerts(call.tenant)
+        .filter(({ assetId }) => assetId === twin.id)
+        .slice(0, MAX_ALERTS)
+        .map(({ id, severity, message, triggeredMs }) => ({ id, severity, message, created_at: toIso(triggeredMs) })),
     },
   });
 }

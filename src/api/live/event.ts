@@ -1,6 +1,5 @@
 /** Events of the live stream as they go over the wire: Server-Sent Events. (HTML Living Standard §9.2) */
 
-/** `alert` is kept for alert rules, which this box does not have yet: nothing sends one. */
 export type EventName = 'telemetry' | 'source' | 'alert' | 'dropped';
 
 /** One event, encoded once for everybody who gets it. */

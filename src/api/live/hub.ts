@@ -1,10 +1,12 @@
 /** The live stream's house: who listens, when they are written to, the tokens they came with, and their end. */
 
+import type { Alert } from '../../alerts/alert.ts';
 import { messageOf } from '../../core/errors.ts';
 import { type Log, ThrottledLog } from '../../core/log.ts';
 import { toIso } from '../../core/time.ts';
 import type { SourceView } from '../../ingest/source-state.ts';
 import type { StoredToken } from '../../store/records.ts';
+import { renderAlert } from '../alert-view.ts';
 import { hasScope, isValid } from '../auth.ts';
 import { ApiError } from '../problem.ts';
 import type { ApiServices, StreamsState } from '../services.ts';
@@ -37,7 +39,7 @@ export interface LiveLimits {
 
 const LIMITS: LiveLimits = { streams: 128, streamsPerToken: 32, queueBytes: 262_144, heartbeatMs: 15_000 };
 
-export type LiveServices = Pick<ApiServices, 'clock' | 'log' | 'records' | 'series' | 'sources' | 'hear'>;
+export type LiveServices = Pick<ApiServices, 'clock' | 'log' | 'records' | 'series' | 'sources' | 'hear' | 'hearAlerts'>;
 
 export class LiveHub {
   readonly #services: LiveServices;
@@ -45,7 +47,8 @@ export class LiveHub {
   readonly #log: Log;
   readonly #throttled: ThrottledLog;
   readonly #feed: Feed;
-  readonly #subscribers = new Set<Subscriber>();
+  /** With what each wants. */
+  readonly #subscribers = new Map<Subscriber, LiveFilter>();
   readonly #book = new LiveBook();
   /** By tenant, by source: what was told last. */
   readonly #told = new Map<string, Map<string, SourceView>>();
@@ -71,7 +74,7 @@ export class LiveHub {
   /** How many streams are open, the bytes that wait for their clients, and what was sent and lost since the start. */
   get state(): StreamsState {
     let queuedBytes = 0;
-    for (const subscriber of this.#subscribers) queuedBytes += subscriber.queuedBytes;
+    for (const subscriber of this.#subscribers.keys()) queuedBytes += subscriber.queuedBytes;
     const { sent, lost } = this.#book;
     return { streams: this.#subscribers.size, queuedBytes, sent, lost };
   }
@@ -89,11 +92,11 @@ export class LiveHub {
       onEnd: () => {
         this.#feed.leave(filter, subscriber);
         this.#subscribers.delete(subscriber);
-        if (this.#subscribers.size === 0) this.#services.hear(undefined);
+        if (this.#subscribers.size === 0) this.#hear(false);
       },
     });
-    if (this.#subscribers.size === 0) this.#services.hear(this.#feed);
-    this.#subscribers.add(subscriber);
+    if (this.#subscribers.size === 0) this.#hear(true);
+    this.#subscribers.set(subscriber, filter);
     this.#feed.join(filter, subscriber);
     if (hasScope(token, 'read:assets')) this.#tellSources(subscriber);
     if (!this.#ticking) void this.#tick();
@@ -103,13 +106,26 @@ export class LiveHub {
   /** Ends every stream at once and lets none begin. */
   close(): void {
     this.#closed = true;
-    for (const subscriber of this.#subscribers) subscriber.end();
+    for (const subscriber of this.#subscribers.keys()) subscriber.end();
+  }
+
+  #hear(isListening: boolean): void {
+    this.#services.hear(isListening ? this.#feed : undefined);
+    this.#services.hearAlerts(isListening ? (alert) => this.#tellAlert(alert) : undefined);
+  }
+
+  #tellAlert(alert: Alert): void {
+    const event = liveEvent('alert', JSON.stringify({ data: renderAlert(alert) }));
+    for (const [subscriber, { tenant, assets, tags }] of this.#subscribers) {
+      if (tenant !== alert.tenant || !hasScope(subscriber.token, 'read:alerts')) continue;
+      if ((assets?.includes(alert.assetId) ?? true) && (tags?.includes(alert.tagName) ?? true)) subscriber.offer(event);
+    }
   }
 
   #admit(token: StoredToken): void {
     if (this.#closed) throw new ApiError('stopped', 'The box is stopping.');
     const { streams, streamsPerToken } = this.#limits;
-    const own = [...this.#subscribers].filter((subscriber) => subscriber.token.id === token.id).length;
+    const own = [...this.#subscribers.keys()].filter((subscriber) => subscriber.token.id === token.id).length;
     if (own >= streamsPerToken) {
       throw new ApiError('rate_limited', `This token has ${streamsPerToken} streams open, which is its share.`, { retryAfterS: 5 });
     }
@@ -144,7 +160,7 @@ export class LiveHub {
           tokensMs = nowMs;
           void this.#checkTokens();
         }
-        for (const subscriber of this.#subscribers) subscriber.beat();
+        for (const subscriber of this.#subscribers.keys()) subscriber.beat();
       });
     }
     this.#told.clear();
@@ -156,7 +172,7 @@ export class LiveHub {
       work();
     } catch (error) {
       this.#log.error({ err: error }, 'the live stream failed in a way that nobody foresaw');
-      for (const subscriber of this.#subscribers) subscriber.end();
+      for (const subscriber of this.#subscribers.keys()) subscriber.end();
     }
   }
 
@@ -169,7 +185,7 @@ export class LiveHub {
   }
 
   #followSources(): void {
-    const entitled = [...this.#subscribers].filter(({ token }) => hasScope(token, 'read:assets'));
+    const entitled = [...this.#subscribers.keys()].filter(({ token }) => hasScope(token, 'read:assets'));
     const listeners = groupedBy(entitled, ({ token }) => token.tenant);
     for (const [tenant, subscribers] of listeners) {
       const told = this.#told.get(tenant) ?? new Map<string, SourceView>();
@@ -202,7 +218,7 @@ export class LiveHub {
   async #checkTokens(): Promise<void> {
     const { records, clock } = this.#services;
     this.#checking = true;
-    const byHash = groupedBy(this.#subscribers, ({ token }) => token.sha256);
+    const byHash = groupedBy(this.#subscribers.keys(), ({ token }) => token.sha256);
     await Promise.all(
       [...byHash].map(async ([sha256, subscribers]) => {
         try {

@@ -12,13 +12,13 @@ const streamQuery = z.object({ asset_id: listParam, tags: listParam });
 
 const STREAM: Operation = {
   id: 'streamEvents',
-  summary: 'Listen to readings and sources as they change',
+  summary: 'Listen to readings, alerts and sources as they change',
   description: [
     'Server-Sent Events; the data of each is JSON with one member, `data`.',
     '',
     '- `telemetry`: the readings since the last one, at most 100 ms old, rows as those of `GET /v1/telemetry`. Late readings and backfill are not sent.',
     '- `source`: a data source and its state, each at the start and then when it changes, `removed` when it is gone; for tokens with `read:assets`.',
-    '- `alert`: kept for alerts, of which this version has none.',
+    '- `alert`: an alert that is new or has changed, as `GET /v1/alerts` has it; for tokens with `read:alerts`.',
     '- `dropped`: `{readings}`, how many the client has missed here because it did not keep up.',
     '',
     'The stream tells what happens from now on: events have no id, and `Last-Event-ID` is ignored. Who was away asks',

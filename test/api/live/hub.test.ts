@@ -53,8 +53,8 @@ class Rig {
   readonly hub: LiveHub;
 
   constructor(limits: Partial<LiveLimits> = {}) {
-    const { log, records, series, sources, hear } = this.services;
-    this.hub = new LiveHub({ clock: this.clock, log, records, series, sources, hear }, limits);
+    const { log, records, series, sources, hear, hearAlerts } = this.services;
+    this.hub = new LiveHub({ clock: this.clock, log, records, series, sources, hear, hearAlerts }, limits);
   }
 
   token(scopes: readonly string[] = ['read:telemetry'], more: Partial<StoredToken> = {}): StoredToken {
