@@ -214,7 +214,7 @@ describe('keys and values', () => {
       name: 'a part that does not exist yet is unknown',
       yaml: 'packs: []\n',
       faults: [
-        'config.yaml:1:1 packs – unknown key "packs"; known here: data_dir, api, store, tenants, twin_types, auto_twins, sources, twins, notifications, alert_rules, log',
+        'config.yaml:1:1 packs – unknown key "packs"; known here: data_dir, api, store, security, tenants, twin_types, auto_twins, sources, twins, notifications, alert_rules, log',
       ],
     },
     {
