@@ -72,8 +72,11 @@ describe.skipIf(left)('a daemon that polls a Modbus server', () => {
       endpoint: `127.0.0.1:${plc.port}`,
       address: { unit_id: 1, register_type: 'input', address: 0, registers: 2 },
       decode: { data_type: 'uint32', byte_order: 'ABCD' },
-      unknown: ['raw', 'server_time', 'config_revision'],
+      raw: { registers: expect.stringMatching(/^[0-9a-f]{4} [0-9a-f]{4}$/) },
+      config_revision: expect.stringMatching(/^[0-9a-f]{12}$/),
+      unknown: ['source_time', 'server_time'],
     });
+    expect(Date.parse(body.data.sensors[0].explain.read_time)).toBeGreaterThan(Date.parse(timestamp));
     expect(Date.parse(body.data.sensors[0].explain.received_time)).toBeGreaterThan(Date.parse(timestamp));
   });
 
