@@ -48,6 +48,7 @@ import { Siblings } from './siblings.ts';
 import { Ballast } from './space.ts';
 import type { EngineHook } from './steps.ts';
 import { copyUnsealed, type UnsealedSamples } from './unsealed.ts';
+import { MAX_UNSEALED_BYTES } from './unsealed-limit.ts';
 import type { Wal } from './wal/log.ts';
 import { DEFAULT_SEGMENT_BYTES, openWal, type WalOptions } from './wal/open-wal.ts';
 import type { LostRange } from './wal/replay.ts';
@@ -61,6 +62,8 @@ export interface ColumnarOptions {
   readonly log?: Omit<WalOptions, 'dir' | 'identity'>;
   /** Bytes that the file system of `dir` has left; asked of the kernel unless given. */
   readonly freeBytes?: () => number;
+  /** Memory for samples that are not sealed; by what the machine has unless given. */
+  readonly maxUnsealedBytes?: number;
   /** Called between the steps of the work. For tests. */
   readonly hook?: EngineHook;
 }
@@ -114,7 +117,7 @@ export class ColumnarEngine implements Engine {
   }
 
   #openWith({ catalogue, isRescued }: OpenedCatalogue, ballast: Ballast, freeBytes: () => number): RecoveryReport {
-    const { dir, clock, report, log = {}, hook } = this.#options;
+    const { dir, clock, report, log = {}, hook, maxUnsealedBytes = MAX_UNSEALED_BYTES } = this.#options;
     for (const { id, def } of catalogue.definitions()) this.#define(id, def);
     const definition = (series: SeriesId) => this.#definitions.get(series);
     const blobs = new Blobs(definition, report);
@@ -140,6 +143,7 @@ export class ColumnarEngine implements Engine {
       rollupDays: new RollupDays(catalogue.rollupDays()),
       ballast,
       freeBytes,
+      maxUnsealedBytes,
     });
     const { layout, progress } = maintenance;
     const from = isRescued ? (wal.durable.first ?? progress.kept) : progress.kept;

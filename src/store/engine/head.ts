@@ -1,16 +1,21 @@
 /** The samples of one series in one window that are not sealed yet, in order of arrival. */
 import type { Run } from './run.ts';
 import type { SampleColumns } from './sample-columns.ts';
+import { HEAD_BYTES } from './unsealed-limit.ts';
 
-const MIN_CAPACITY = 16;
-/** 16 to 1,024 in three steps: the first window of a series is the only one whose length is not known. */
+/** What a sparse series needs: a backfill may bring a sample for each of thousands of windows. */
+const MIN_CAPACITY = 4;
+/** 4 to 1,024 in four steps: the first window of a series is the only one whose length is not known. */
 const GROWTH = 4;
+/** The usual length is believed when so much of it has come: else a series that has become sparse would take 200 times what it needs. */
+const BELIEVED = 1 / 16;
 /** The windows of a series differ by a few samples; a head that must grow takes more memory. */
 const MARGIN = 1 / 64;
 
 export class Head {
-  #timeMs: Float64Array;
-  #numbers: Float64Array;
+  readonly #usual: number;
+  #timeMs = new Float64Array(MIN_CAPACITY);
+  #numbers = new Float64Array(MIN_CAPACITY);
   #status: Uint32Array | undefined;
   #wide: (string | bigint | undefined)[] | undefined;
   #order: Float64Array | undefined;
@@ -22,9 +27,13 @@ export class Head {
 
   /** `usual`: about how many samples there will be; 0 for unknown. */
   constructor(usual: number) {
-    const capacity = Math.max(MIN_CAPACITY, Math.ceil(usual * (1 + MARGIN)));
-    this.#timeMs = new Float64Array(capacity);
-    this.#numbers = new Float64Array(capacity);
+    this.#usual = Math.ceil(usual * (1 + MARGIN));
+  }
+
+  /** Memory, but for what stands outside its columns. A head whose samples came in disorder is copied when it is read. */
+  get bytes(): number {
+    const rowBytes = 16 + (this.#status ? 4 : 0) + (this.#wide ? 8 : 0) + (this.#order ? 8 : 0);
+    return HEAD_BYTES + this.#timeMs.length * rowBytes * (this.#isSorted ? 1 : 2);
   }
 
   /** Samples, a time that came twice counts twice. */
@@ -111,7 +120,8 @@ export class Head {
 
   #reserve(count: number): void {
     if (count <= this.#timeMs.length) return;
-    const capacity = Math.max(count, this.#timeMs.length * GROWTH);
+    const isUsual = count <= this.#usual && count >= this.#usual * BELIEVED;
+    const capacity = isUsual ? this.#usual : Math.max(count, this.#timeMs.length * GROWTH);
     const grown = (column: Float64Array) => {
       const larger = new Float64Array(capacity);
       larger.set(column);

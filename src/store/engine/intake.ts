@@ -42,6 +42,7 @@ export class Intake {
     this.#latest = latest;
     this.#siblings = siblings;
     open.onRead = () => this.settle();
+    open.waiting = () => this.#count;
     latest.onRead = open.onRead;
   }
 
@@ -72,7 +73,6 @@ export class Intake {
       }
       this.newestMs = newestMs;
       this.#count = at;
-      this.#open.rows += at - first;
       if (position < most) break;
     }
     return position;
@@ -82,7 +82,6 @@ export class Intake {
   take(series: SeriesId, timeMs: number, number: number, wide: string | bigint | undefined, status: number, batch: Sequence): void {
     if (!(timeMs >= this.#fromMs && timeMs < this.#toMs)) this.#enter(timeMs, batch);
     if (timeMs > this.newestMs) this.newestMs = timeMs;
-    this.#open.rows++;
     if (wide !== undefined) {
       this.settle(); // what came before stays before it
       const arrival = this.#siblings.isShared(series) ? this.#arrival++ : 0;

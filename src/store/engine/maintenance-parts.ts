@@ -31,4 +31,6 @@ export interface MaintenanceParts {
   readonly ballast: Ballast;
   /** Of the file system. */
   readonly freeBytes: () => number;
+  /** Memory for samples that are not sealed. */
+  readonly maxUnsealedBytes: number;
 }

@@ -14,7 +14,7 @@ import { SealJob } from './seal-job.ts';
 import { Settlement } from './settlement.ts';
 import { type EngineSizes, statsOf } from './sizes.ts';
 import { type Ballast, leastFreeBytes } from './space.ts';
-import { MAX_OPEN_BYTES, MAX_UNSEALED_BYTES } from './unsealed-limit.ts';
+import { OPEN_SHARE } from './unsealed-limit.ts';
 
 /** A step of work: commits of new data wait no longer than this. */
 const STEP_MS = 4;
@@ -102,11 +102,11 @@ export class Maintenance {
     return this.#frozen.values();
   }
 
-  /** Memory that samples take which are not sealed. */
-  get unsealedBytes(): number {
-    let bytes = this.#house.open.bytes;
-    for (const window of this.#frozen.values()) bytes += window.bytes;
-    return bytes;
+  /** Whether samples that are not sealed take more memory than they may. */
+  get #isFullUp(): boolean {
+    let frozenBytes = 0;
+    for (const window of this.#frozen.values()) frozenBytes += window.bytes;
+    return this.#house.open.takesMoreThan(this.#house.maxUnsealedBytes - frozenBytes);
   }
 
   /** Why nothing more is taken. */
@@ -142,7 +142,7 @@ export class Maintenance {
    * `disk_full` while the file system has less room than a quarter of the reserve and nothing is left that may go.
    */
   admit(policy: RetentionPolicy): void {
-    if (this.unsealedBytes > MAX_UNSEALED_BYTES) throw this.refusal();
+    if (this.#isFullUp) throw this.refusal();
     const leastBytes = leastFreeBytes(policy);
     const nowMs = this.#house.clock.monotonicMs();
     if (leastBytes === 0) return;
@@ -220,11 +220,16 @@ export class Maintenance {
     return true;
   }
 
+  get #isCrowded(): boolean {
+    const { open, maxUnsealedBytes } = this.#house;
+    return open.takesMoreThan(OPEN_SHARE * maxUnsealedBytes);
+  }
+
   #due(newestMs: number): number[] {
     const { open, wal, clock } = this.#house;
     if (open.size === 0) return [];
     const numbers = open.numbers();
-    const crowded = open.bytes > MAX_OPEN_BYTES || wal.stats.liveSegments > MAX_LIVE_SEGMENTS;
+    const crowded = this.#isCrowded || wal.stats.liveSegments > MAX_LIVE_SEGMENTS;
     if (crowded) return numbers;
     const nowMs = clock.now();
     const presentMs = nowMs < FIRST_CLOCK_MS ? newestMs : nowMs; // one sample from the future must not make the present due

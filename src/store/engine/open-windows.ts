@@ -4,29 +4,21 @@ import { WINDOW_MS, windowOf } from './grid.ts';
 import { Head } from './head.ts';
 import type { Run } from './run.ts';
 import type { SampleColumns } from './sample-columns.ts';
-import { memoryOf, memoryOfWide } from './unsealed-limit.ts';
+import { MAX_SAMPLE_BYTES, memoryOfWide, WINDOW_BYTES } from './unsealed-limit.ts';
 
 /** One window's heads. Frozen while it is being sealed: it is read, but takes no more samples. */
 export class OpenWindow {
   readonly window: number;
   /** Every sample in it came in at or after this. */
   readonly since: Sequence;
-  /** By series id; a hole where a series has no sample. */
-  readonly heads: (Head | undefined)[] = [];
-  /** Arrivals: a sample that came twice is two of them. */
-  rows = 0;
-  /** Memory of values that are no plain numbers. */
-  wideBytes = 0;
+  readonly heads = new Map<SeriesId, Head>();
+  /** Memory that it takes, with all its samples. */
+  bytes = WINDOW_BYTES;
   oldestMs = Number.POSITIVE_INFINITY;
 
   constructor(window: number, since: Sequence) {
     this.window = window;
     this.since = since;
-  }
-
-  /** Memory of all arrivals. */
-  get bytes(): number {
-    return memoryOf(this);
   }
 
   get fromMs(): number {
@@ -39,40 +31,41 @@ export class OpenWindow {
 
   /** Series that have samples, ascending. */
   series(): SeriesId[] {
-    const ids: SeriesId[] = [];
-    this.heads.forEach((head, id) => {
-      if (head) ids.push(id as SeriesId);
-    });
-    return ids;
+    return [...this.heads.keys()].sort((a, b) => a - b);
   }
 
   run(series: SeriesId): Run | undefined {
-    return this.heads[series]?.run();
+    return this.heads.get(series)?.run();
   }
 
   /** Samples, each time once. */
   get samples(): number {
     let samples = 0;
-    for (const head of this.heads) if (head) samples += head.run().count;
+    for (const head of this.heads.values()) samples += head.run().count;
     return samples;
   }
 }
 
 export class OpenWindows {
-  /** Samples held, in all windows, also those that have not been given to a head yet. */
-  rows = 0;
-  /** Memory of those of them that are no plain numbers. */
-  wideBytes = 0;
   /** Called before the heads are looked at. */
   onRead: () => void = () => {};
+  /** Samples that were not given to a head yet. */
+  waiting: () => number = () => 0;
   readonly #windows = new Map<number, OpenWindow>();
   #current: OpenWindow | undefined;
+  #bytes = 0;
   /** By series: how many samples its last sealed head had. The next one will have about as many. */
   readonly #usual: number[] = [];
 
-  /** Memory of all windows. */
+  /** Memory of all windows, without samples that were not given to a head yet: for these there is room once and for all. */
   get bytes(): number {
-    return memoryOf(this);
+    return this.#bytes;
+  }
+
+  /** Whether that is more than `bytes`. Gives the heads what waits where it may make the difference: each sample may need a head of its own. */
+  takesMoreThan(bytes: number): boolean {
+    if (this.#bytes + this.waiting() * MAX_SAMPLE_BYTES > bytes) this.onRead();
+    return this.#bytes > bytes;
   }
 
   get size(): number {
@@ -97,8 +90,12 @@ export class OpenWindows {
   /** Opens the window of a time, unless it is open. `batch` is the first sequence of the write that brings its first sample. */
   enter(timeMs: number, batch: Sequence): OpenWindow {
     const window = windowOf(timeMs);
-    const open = this.#windows.get(window) ?? new OpenWindow(window, batch);
-    this.#windows.set(window, open);
+    let open = this.#windows.get(window);
+    if (!open) {
+      open = new OpenWindow(window, batch);
+      this.#windows.set(window, open);
+      this.#bytes += open.bytes;
+    }
     this.#current = open;
     return open;
   }
@@ -106,12 +103,11 @@ export class OpenWindows {
   /** Gives a sample to its head; its window is open. `arrival` as Head.push has it. */
   push(series: SeriesId, timeMs: number, number: number, wide: string | bigint | undefined, status: number, arrival: number): void {
     const open = this.#windowAt(timeMs);
-    open.rows++;
-    const wideBytes = memoryOfWide(wide);
-    open.wideBytes += wideBytes;
-    this.wideBytes += wideBytes;
     if (timeMs < open.oldestMs) open.oldestMs = timeMs;
-    this.#headOf(open, series).push(timeMs, number, wide, status, arrival);
+    const head = this.#headOf(open, series);
+    const before = head.bytes;
+    head.push(timeMs, number, wide, status, arrival);
+    this.#grown(open, head.bytes - before + memoryOfWide(wide));
   }
 
   /** Gives columns[from…to) of a series to its heads; their windows are open. */
@@ -129,8 +125,10 @@ export class OpenWindows {
         if (time < oldestMs) oldestMs = time;
       }
       open.oldestMs = oldestMs;
-      open.rows += end - start;
-      this.#headOf(open, series).append(columns, start, end, isShared);
+      const head = this.#headOf(open, series);
+      const before = head.bytes;
+      head.append(columns, start, end, isShared);
+      this.#grown(open, head.bytes - before);
       start = end;
     }
   }
@@ -142,11 +140,8 @@ export class OpenWindows {
     if (!open) return undefined;
     this.#windows.delete(window);
     if (this.#current === open) this.#current = undefined;
-    this.rows -= open.rows;
-    this.wideBytes -= open.wideBytes;
-    open.heads.forEach((head, series) => {
-      if (head) this.#usual[series] = head.count;
-    });
+    this.#bytes -= open.bytes;
+    for (const [series, head] of open.heads) this.#usual[series] = head.count;
     return open;
   }
 
@@ -167,10 +162,16 @@ export class OpenWindows {
   }
 
   #headOf(open: OpenWindow, series: SeriesId): Head {
-    const known = open.heads[series];
+    const known = open.heads.get(series);
     if (known) return known;
     const head = new Head(this.#usual[series] ?? 0);
-    open.heads[series] = head;
+    open.heads.set(series, head);
+    this.#grown(open, head.bytes);
     return head;
+  }
+
+  #grown(open: OpenWindow, bytes: number): void {
+    open.bytes += bytes;
+    this.#bytes += bytes;
   }
 }
