@@ -1,4 +1,5 @@
 /** What is done to days in the background, one short step at a time: their compaction into files, and the rollups of these. */
+import { GatewayError } from '../../core/errors.ts';
 import type { RetentionPolicy } from '../telemetry.ts';
 import { CompactJob, type OwnLayout } from './compact-job.ts';
 import { dayOfWindow } from './grid.ts';
@@ -31,7 +32,7 @@ export class DayWork {
   #rollup: RollupJob | undefined;
   /** Days that have a file and not all its rollups. */
   readonly #bare: Set<number>;
-  /** Days of which something cannot be read: what is left of them is not to replace them. */
+  /** Days of which no file can be made, or something cannot be read: what is left of them is not to replace them. */
   readonly #leftAlone = new Set<number>();
 
   constructor(parts: DayWorkParts) {
@@ -105,15 +106,11 @@ export class DayWork {
   }
 
   #compactOn(job: CompactJob, isOver: () => boolean): void {
-    const isDone = job.step(isOver);
+    const isDone = this.#tryOn(job, isOver);
     const { house, settlement, sweep } = this.#with;
-    const { days, parts, rollupDays, report } = house;
-    if (!job.isWhole) {
-      this.abandon();
-      this.#leftAlone.add(job.day);
-      report(`day ${job.day}`, new Error('it is left as it is, because not all of it can be read'));
-      return;
-    }
+    const { days, parts, rollupDays } = house;
+    if (!job.isWhole) this.#leaveAlone(job.day, new Error('it is left as it is, because not all of it can be read'));
+    if (this.#leftAlone.has(job.day)) return;
     if (!isDone) return;
     const before = days.get(job.day);
     const { day, rollupDay } = job.finish();
@@ -129,6 +126,23 @@ export class DayWork {
     if (before) settlement.discard(days.fileOf(before), 'a replaced day file');
     sweep(job.day);
     settlement.request();
+  }
+
+  /** What is wrong with a day and not with the disk does not keep other days from their files: more samples of a series than a block may have. */
+  #tryOn(job: CompactJob, isOver: () => boolean): boolean {
+    try {
+      return job.step(isOver);
+    } catch (error) {
+      if (!(error instanceof GatewayError && error.cause instanceof RangeError)) throw error;
+      this.#leaveAlone(job.day, new Error(`it is left in its parts: ${error.message}`, { cause: error }));
+      return false;
+    }
+  }
+
+  #leaveAlone(day: number, why: Error): void {
+    this.abandon();
+    this.#leftAlone.add(day);
+    this.#with.house.report(`day ${day}`, why);
   }
 
   /** The youngest day first: it is asked for the most. */

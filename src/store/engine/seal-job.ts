@@ -40,7 +40,7 @@ export class SealJob {
   readonly #siblings: Siblings;
   /** Series whose newest sample is to be saved. */
   readonly #newest: SeriesId[];
-  /** Number of the part that each window gets. */
+  /** Number of the part that each window gets; of those that are begun. */
   readonly #parts: number[] = [];
   /** Series of each window that have a chunk, ascending. */
   readonly #sealed: SeriesId[][] = [];
@@ -63,16 +63,22 @@ export class SealJob {
     this.#blobs = house.blobs;
     this.#siblings = house.siblings;
     this.#newest = [...house.latest.unsaved()];
-    this.#begin();
   }
 
-  /** Works until `isOver` says so; true when everything is encoded and the newest samples are saved. Throws `store_failed` or `disk_full`: then the step may be repeated. */
+  /**
+   * Works until `isOver` says so; true when everything is encoded and the newest samples are saved. Whatever it throws, the step may be repeated:
+   * nothing counts as done before it is.
+   */
   step(isOver: () => boolean): boolean {
     while (this.#window < this.windows.length && this.#pending.length < ROWS_A_COMMIT) {
-      const series = this.#left.pop();
+      if (this.#parts[this.#window] === undefined) this.#begin(this.windows[this.#window] as OpenWindow);
+      const series = this.#left.at(-1);
       this.#rollOn(series);
-      if (series !== undefined) this.#seal(series);
-      else this.#advance();
+      if (series === undefined) this.#window++;
+      else {
+        this.#seal(series);
+        this.#left.pop();
+      }
       if (isOver()) return false;
     }
     if (this.#pending.length > 0) {
@@ -112,18 +118,12 @@ export class SealJob {
     }));
   }
 
-  #begin(): void {
-    const open = this.windows[this.#window];
-    if (!open) return;
+  #begin(open: OpenWindow): void {
+    const part = this.#catalogue.nextPart(open.window);
     this.#left = open.series().reverse();
     this.#sealed[this.#window] = [];
-    this.#parts[this.#window] = this.#catalogue.nextPart(open.window);
     this.#times = new SharedTimes();
-  }
-
-  #advance(): void {
-    this.#window++;
-    this.#begin();
+    this.#parts[this.#window] = part;
   }
 
   /** Writes the rollup of a bundle when its last series is done. */
@@ -150,13 +150,13 @@ export class SealJob {
       const others = open.run(other);
       return others ? { series: other, run: others } : [];
     });
-    this.#rollup.add(run, open.window * WINDOW_MS, bundleKey(series));
     const place = this.#placeOf(this.#window);
     const chunk = {
       times: this.#timesRow(series, run),
       data: this.#blobs.encodeChunk(series, run),
       ties: this.#blobs.encodeTies(tiePositions({ series, run }, siblings)),
     };
+    this.#rollup.add(run, open.window * WINDOW_MS, bundleKey(series));
     this.#pending.push(() => this.#catalogue.putChunk(place, series, chunk));
     this.#sealed[this.#window]?.push(series);
   }
