@@ -109,9 +109,13 @@ export class StoreClient {
   get health(): StoreHealth {
     if (this.#stopping) return 'stopped';
     if (!this.#running) return 'starting';
-    const askedMs = Math.min(this.#flushSinceMs ?? Number.POSITIVE_INFINITY, this.#writeSinceMs ?? Number.POSITIVE_INFINITY);
-    if (this.#options.clock.monotonicMs() - askedMs > STALLED_AFTER_MS) return 'store_stalled';
-    return this.#fault ? (this.#fault.code === 'disk_full' ? 'disk_full' : 'store_failed') : 'ok';
+    if (this.#isLate(this.#flushSinceMs)) return 'store_stalled';
+    if (this.#fault) return this.#fault.code === 'disk_full' ? 'disk_full' : 'store_failed'; // it answers, if only that
+    return this.#isLate(this.#writeSinceMs) ? 'store_stalled' : 'ok';
+  }
+
+  #isLate(sinceMs: number | undefined): boolean {
+    return sinceMs !== undefined && this.#options.clock.monotonicMs() - sinceMs > STALLED_AFTER_MS;
   }
 
   /**

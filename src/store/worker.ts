@@ -15,6 +15,7 @@ import { PACES, type Pace } from './pace.ts';
 import {
   BACKUP_CALL,
   ENGINE_CALLS,
+  type Fault,
   type FromStore,
   type FromWorker,
   RECORD_CALLS,
@@ -83,9 +84,9 @@ class StoreWorker {
     this.#recovered();
   }
 
-  /** Writes what is published now, and syncs when it is time to. */
-  async onTimer(): Promise<void> {
-    await this.#attempt(async () => {
+  /** Writes what is published now, and syncs when it is time to; returns why that failed. */
+  onTimer(): Promise<Fault | undefined> {
+    return this.#attempt(async () => {
       await this.#write();
       const due = systemClock.monotonicMs() - this.#syncedMs >= this.pace.syncIntervalMs;
       if (due && this.#ring.durable < this.#read) await this.#sync();
@@ -117,8 +118,8 @@ class StoreWorker {
         this.#post({ kind: 'flushed', fault: faultOf(error) });
       }
     } else if (message.kind === 'write') {
-      await this.onTimer();
-      if (!this.#failing) this.#post({ kind: 'writing' });
+      const fault = await this.onTimer();
+      this.#post({ kind: 'writing', ...(fault ? { fault } : {}) }); // also when the fault was told before: the client takes silence for a hang
     } else if (message.kind === 'reader') {
       this.#serve(message.port);
     } else if (message.kind === 'call') {
@@ -181,13 +182,16 @@ class StoreWorker {
     this.#failing = false;
   }
 
-  /** Of what nobody waits for the first failure is told, and when it is over. */
-  async #attempt(act: () => Promise<void>): Promise<void> {
+  /** Of what nobody waits for the first failure is told, and when it is over. Returns the failure. */
+  async #attempt(act: () => Promise<void>): Promise<Fault | undefined> {
     try {
       await act();
+      return undefined;
     } catch (error) {
-      if (!this.#failing) this.#post({ kind: 'writing', fault: faultOf(error) });
+      const fault = faultOf(error);
+      if (!this.#failing) this.#post({ kind: 'writing', fault });
       this.#failing = true;
+      return fault;
     }
   }
 
@@ -220,9 +224,9 @@ async function main(): Promise<void> {
   if (!port) throw new Error('this file is the start of a worker thread');
   const worker = await openWorker(workerData as StoreWorkerData, (message) => port.postMessage(message));
   if (!worker) return;
-  let last: Promise<void> = Promise.resolve();
+  let last: Promise<unknown> = Promise.resolve();
   let stopping = false;
-  const enqueue = (act: () => Promise<void>) => {
+  const enqueue = (act: () => Promise<unknown>) => {
     if (stopping) return;
     last = last.then(act);
     last.catch((error) => {

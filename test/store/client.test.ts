@@ -124,6 +124,20 @@ describe('StoreClient', () => {
     await client.durable(ring.head);
   });
 
+  it('answers each request for room while nothing may be written, which is a fault and no hang', async () => {
+    const { client, sent, define, push } = makeStore(tempDir());
+    await client.start();
+    const series = define();
+    await client.telemetry.setRetention({ reserveBytes: 2 ** 52 }); // more than any disk has
+    push(series, 1, 1);
+    await expect(client.durable(1 as Sequence)).rejects.toMatchObject({ code: 'disk_full' });
+    await eventually(() => {
+      client.relieve(); // asks only when the last request was answered
+      return sent.filter((kind) => kind === 'write').length > 2;
+    });
+    expect(client.health).toBe('disk_full');
+  });
+
   it('passes an engine’s and a record’s refusal on with its code', async () => {
     const { client } = makeStore(tempDir());
     await client.start();
