@@ -6,7 +6,7 @@ import type { Alerting } from '../alerts/alerting.ts';
 import { Notifications } from '../alerts/notify/notifications.ts';
 import { type Api, createApi } from '../api/api.ts';
 import { type Listening, listen } from '../api/server.ts';
-import type { LoadedConfig, TokenSpec } from '../config/loaded.ts';
+import type { LoadedConfig } from '../config/loaded.ts';
 import { systemClock } from '../core/clock.ts';
 import { GatewayError, messageOf } from '../core/errors.ts';
 import type { Log } from '../core/log.ts';
@@ -21,7 +21,6 @@ import { TagTable } from '../ingest/tag-table.ts';
 import { sweepStages } from '../store/backup/stage.ts';
 import { StoreClient } from '../store/client.ts';
 import { lockDataDir } from '../store/lock.ts';
-import type { StoredToken } from '../store/records.ts';
 import type { RecoveryReport } from '../store/telemetry.ts';
 import { EgressPolicy } from '../system/egress.ts';
 import { spawnWorker } from '../system/spawn.ts';
@@ -33,6 +32,8 @@ import { ensureAdminToken } from './admin-token.ts';
 import { alertingOf } from './alerting.ts';
 import { Apply } from './apply.ts';
 import { oneBackupAtATime } from './backup.ts';
+import { LiveSettings } from './live-settings.ts';
+import { Reload } from './reload.ts';
 import { restoreLive } from './restore.ts';
 import { apiServices } from './services.ts';
 import { SourceCheck } from './source-check.ts';
@@ -64,6 +65,8 @@ export interface Daemon {
   /** SHA-256 of the certificate that the API showed first; undefined where it speaks plain HTTP. */
   readonly fingerprint: string | undefined;
   status(): DaemonStatus;
+  /** Takes a changed configuration, as far as it may change while the daemon runs; the log says what of it has to wait. Rejects `config_invalid`. */
+  reload(config: LoadedConfig): Promise<void>;
   /** Sources, ring, API, store; nothing acknowledged is lost. Safe to call twice. */
   stop(): Promise<void>;
 }
@@ -90,8 +93,6 @@ async function build(config: LoadedConfig, log: Log, undo: (() => Promise<void> 
   undo.push(() => running.abort());
   const notifying = begin((signal) => house.notifications.run(signal));
   undo.push(() => notifying.stop());
-  const configTokens = config.tokens.map(toStoredToken);
-  const tenants = config.tenants.map(({ id }) => id);
   const { revision: configRevision, twinTypes, rateLimit, corsOrigins } = config;
   const http = { rateLimit, corsOrigins };
   const rawMaxAgeMs = config.retention.maxAgeMs ?? null;
@@ -102,9 +103,7 @@ async function build(config: LoadedConfig, log: Log, undo: (() => Promise<void> 
       log,
       version: version(),
       configRevision,
-      tenants,
       twinTypes,
-      configTokens,
       http,
       rawMaxAgeMs,
       backup,
@@ -116,10 +115,12 @@ async function build(config: LoadedConfig, log: Log, undo: (() => Promise<void> 
   undo.push(() => listening.close(API_CLOSE_MS));
   egress.apiPort = listening.port;
   if (certificate) parts.push(certificate.run((pair) => listening.useCertificate(pair), running.signal));
-  const adminTokenFile = configTokens.length > 0 ? undefined : await ensureAdminToken(store.records, config.dataDir, clock.now());
+  const adminTokenFile = config.tokens.length > 0 ? undefined : await ensureAdminToken(store.records, config.dataDir, clock.now());
   const created = await createdTimes(store, config.sources, clock.now());
   for (const spec of config.sources) supervisor.add(spec, created.get(spec.id) as UnixMs);
   registry.start(supervisor);
+  const createdOf = (sources: readonly SourceSpec[]) => createdTimes(store, sources, clock.now());
+  const reload = new Reload(config, { ...house, createdTimes: createdOf, log: log.child({ part: 'reload' }) });
   const [unlock] = undo;
   let stopped: Promise<void> | undefined;
   return {
@@ -127,6 +128,7 @@ async function build(config: LoadedConfig, log: Log, undo: (() => Promise<void> 
     adminTokenFile,
     fingerprint: certificate?.pair.fingerprint,
     status: () => statusOf(supervisor, store),
+    reload: (next) => reload.take(next),
     stop: () => {
       stopped ??= stopAll({ supervisor, running, parts, alerting, notifying, api, listening, store, log }).finally(unlock);
       return stopped;
@@ -160,13 +162,13 @@ async function furnish(config: LoadedConfig, log: Log, undo: (() => Promise<void
   const resolve = (draft: SourceDraft, id: string) => check.resolve(draft, id);
   const registry = new SourceRegistry({ records: store.records, clock, log: log.child({ part: 'sources' }), resolve });
   registry.load(await store.records.documents('data_source'), new Set(config.sources.map(({ id }) => id)));
-  const packs = new Set(config.sources.flatMap(({ id, profile }) => (profile === undefined ? [] : [id])));
+  const settings = new LiveSettings(config);
   const twins = new TwinRegistry({
     clock,
     log: log.child({ part: 'twin' }),
     records: store.records,
     autoTwins: config.autoTwins,
-    isPackSource: (source) => packs.has(source) || registry.get(source)?.profile !== undefined,
+    isPackSource: (source) => settings.isPackSource(source) || registry.get(source)?.profile !== undefined,
   });
   await twins.load(config.twins);
   const tags = new TagTable((series, def) => {
@@ -195,17 +197,16 @@ async function furnish(config: LoadedConfig, log: Log, undo: (() => Promise<void
   const apply = new Apply(live, alerting.consumer);
   const pipeline = new Pipeline({ ring, tags, clock, committer: store, consumer: apply });
   store.onLost = (from, to) => pipeline.lose(from, to);
-  const supervisor = new Supervisor({ ...supervision(config, clock), egress, pipeline, log });
+  const supervisor = new Supervisor({ ...supervision(config, clock), isTenant: (tenant) => settings.isTenant(tenant), egress, pipeline, log });
   const devices = devicesOf({ pipeline, supervisor, live });
   const sync = new TwinSync({ clock, log: log.child({ part: 'sync' }), devices, records: store.records });
   await sync.load();
   await alerting.load(config.alertRules);
-  return { store, clock, live, apply, twins, pipeline, supervisor, sync, notifications, registry, check, egress, alerting };
+  return { store, clock, live, apply, twins, pipeline, supervisor, sync, notifications, registry, check, egress, settings, alerting };
 }
 
 /** What the supervisor takes from the configuration, the drivers and the clock. */
 function supervision(config: LoadedConfig, clock: WallClock) {
-  const tenants = new Set(config.tenants.map((tenant) => tenant.id));
   return {
     drivers: {
       endpoint: (spec: SourceSpec) => (spec.fault === undefined ? DRIVERS[spec.type].endpoint(spec.config) : ''),
@@ -213,7 +214,6 @@ function supervision(config: LoadedConfig, clock: WallClock) {
     },
     clock,
     random: Math.random,
-    isTenant: (tenant: string) => tenants.has(tenant),
     latestMs: () => clock.latestMs,
     stateDir: (type: string) => join(config.dataDir, type),
   };
@@ -299,9 +299,4 @@ function makeDataDir(dataDir: string): void {
   } catch (error) {
     throw new GatewayError('data_dir_unusable', `${dataDir} cannot be used: ${messageOf(error)}`, { cause: error });
   }
-}
-
-/** By its name, which is its own in the file: the audit log knows it over edits. */
-function toStoredToken(token: TokenSpec): StoredToken {
-  return { id: `config:${token.name}`, ...token, createdMs: 0 as UnixMs, expiresMs: token.expiresMs as UnixMs | null, revokedMs: null };
 }

@@ -15,7 +15,6 @@ import type { SourceSpec } from '../ingest/source.ts';
 import type { SourceRegistry } from '../ingest/source-registry.ts';
 import type { Supervisor } from '../ingest/supervisor.ts';
 import type { StoreClient } from '../store/client.ts';
-import type { StoredToken } from '../store/records.ts';
 import { METRICS_CONTENT_TYPE, Metrics } from '../system/metrics.ts';
 import type { WallClock } from '../system/wall-clock.ts';
 import type { LiveValues } from '../twin/live.ts';
@@ -24,6 +23,7 @@ import type { TwinSync } from '../twin/sync.ts';
 import type { Binding } from '../twin/twin.ts';
 import type { Apply } from './apply.ts';
 import { Devices } from './devices.ts';
+import type { LiveSettings } from './live-settings.ts';
 import { type MetricParts, metricFamilies } from './metrics.ts';
 import { provenanceOf } from './provenance.ts';
 import type { SourceCheck } from './source-check.ts';
@@ -46,9 +46,7 @@ export interface Parts {
   readonly configRevision: string;
   readonly alerting: Alerting;
   readonly twinTypes: readonly string[];
-  /** All of them. */
-  readonly tenants: readonly string[];
-  readonly configTokens: readonly StoredToken[];
+  readonly settings: LiveSettings;
   readonly http: HttpSettings;
   readonly rawMaxAgeMs: number | null;
   readonly backup: ApiServices['backup'];
@@ -66,7 +64,7 @@ export function apiServices(parts: Parts): ApiServices {
     log,
     version,
     store: store.telemetry,
-    records: withConfigTokens(store.records, parts.configTokens),
+    records: withConfigTokens(store.records, parts.settings),
     http: parts.http,
     series: { find: (filter) => pipeline.tags.find(filter), definition: (series) => pipeline.tags.definition(series) },
     twins: {
@@ -127,7 +125,7 @@ function streamView({ store, pipeline: { ring } }: Parts): StreamView {
 async function metricParts(parts: Parts, streams: StreamsState): Promise<MetricParts> {
   const { version, supervisor, pipeline, store } = parts;
   const sources = supervisor.list();
-  const rest = parts.tenants.map((tenant) => ({ tenant, ledger: supervisor.account(API_SOURCE, tenant).counts() }));
+  const rest = parts.settings.tenants.map((tenant) => ({ tenant, ledger: supervisor.account(API_SOURCE, tenant).counts() }));
   const channels = parts.notifications.views();
   const stream = streamView(parts);
   return { version, sources, rest, channels, ring: pipeline.ring, stream, streams, store: await store.telemetry.stats() };
@@ -140,9 +138,8 @@ function faultOf(store: StoreClient): 'store_failed' | 'disk_full' | 'store_stal
 }
 
 /** Tokens of the file stand beside those of the database. */
-function withConfigTokens(records: StoreClient['records'], tokens: readonly StoredToken[]): ApiServices['records'] {
-  const byHash = new Map(tokens.map((token) => [token.sha256, token]));
-  return { ...records, tokenByHash: async (sha256) => byHash.get(sha256) ?? (await records.tokenByHash(sha256)) };
+function withConfigTokens(records: StoreClient['records'], settings: LiveSettings): ApiServices['records'] {
+  return { ...records, tokenByHash: async (sha256) => settings.token(sha256) ?? (await records.tokenByHash(sha256)) };
 }
 
 /** By asset and tag. A changed source is another spec. */

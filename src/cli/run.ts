@@ -1,5 +1,6 @@
 /** `twinbox run`: the daemon with a configuration file. */
 import { resolve } from 'node:path';
+import type { Outcome } from '../config/fault.ts';
 import { type Listen, parseListen } from '../config/listen.ts';
 import { loadConfig } from '../config/load.ts';
 import type { LoadedConfig } from '../config/loaded.ts';
@@ -15,19 +16,20 @@ export interface RunOptions {
 
 /** Resolves with the exit status. */
 export async function runDaemon(options: RunOptions): Promise<number> {
-  const outcome = loadConfig(options.config, process.env);
+  const listen = options.listen === undefined ? undefined : overrideListen(options.listen);
+  if (options.listen !== undefined && !listen) return EXIT.usage;
+  const read = (): Outcome<LoadedConfig> => {
+    const outcome = loadConfig(options.config, process.env);
+    if (!outcome.ok) return outcome;
+    const dataDir = options.dataDir === undefined ? undefined : resolve(options.dataDir);
+    return { ok: true, value: { ...outcome.value, ...(dataDir !== undefined && { dataDir }), ...(listen && { listen }) } };
+  };
+  const outcome = read();
   if (!outcome.ok) {
     printFaults(outcome.faults, process.stderr);
     return EXIT.config;
   }
-  let config: LoadedConfig = outcome.value;
-  if (options.dataDir !== undefined) config = { ...config, dataDir: resolve(options.dataDir) };
-  if (options.listen !== undefined) {
-    const listen = overrideListen(options.listen);
-    if (!listen) return EXIT.usage;
-    config = { ...config, listen };
-  }
-  return serve(config, standardLog(config.logLevel));
+  return serve(outcome.value, standardLog(outcome.value.logLevel), { reread: read });
 }
 
 function overrideListen(text: string): Listen | undefined {

@@ -1,5 +1,6 @@
 /** Runs a daemon in this process until a signal ends it. */
 import { type Daemon, startDaemon } from '../app/daemon.ts';
+import { formatFault, type Outcome } from '../config/fault.ts';
 import type { LoadedConfig } from '../config/loaded.ts';
 import { systemClock } from '../core/clock.ts';
 import { isGatewayError, messageOf } from '../core/errors.ts';
@@ -11,10 +12,14 @@ import { EXIT } from './exit.ts';
 /** Promised to whoever stops us; systemd waits twice as long before it kills. */
 const STOP_DEADLINE_MS = 5_000;
 const STATUS_INTERVAL_MS = 10_000;
+/** Of a file that is wrong as a whole the first lines tell enough. */
+const MAX_FAULTS = 20;
 
 export interface ServeHooks {
   /** Called once, when the API answers. */
   readonly onReady?: (daemon: Daemon) => void | Promise<void>;
+  /** The configuration as it is now; called on SIGHUP. */
+  readonly reread?: () => Outcome<LoadedConfig>;
 }
 
 /** The daemon's log on standard output. */
@@ -28,6 +33,8 @@ export async function serve(config: LoadedConfig, log: Log, hooks: ServeHooks = 
   const onSignal = () => signals.abort();
   process.on('SIGTERM', onSignal);
   process.on('SIGINT', onSignal);
+  const reloads = new Reloads(log);
+  if (hooks.reread) process.on('SIGHUP', () => reloads.ask());
   let daemon: Daemon;
   try {
     daemon = await startDaemon({ config, log });
@@ -37,8 +44,54 @@ export async function serve(config: LoadedConfig, log: Log, hooks: ServeHooks = 
     return error.code === 'config_invalid' ? EXIT.config : EXIT.failed;
   }
   await hooks.onReady?.(daemon);
+  if (hooks.reread) reloads.start(daemon, hooks.reread);
   await watch(daemon, log, signals.signal);
   return stop(daemon, log);
+}
+
+/** One reload at a time; a signal that comes before or meanwhile asks for one more. */
+class Reloads {
+  readonly #log: Log;
+  #reload: (() => Promise<void>) | undefined;
+  #wanted = false;
+  #busy = false;
+
+  constructor(log: Log) {
+    this.#log = log;
+  }
+
+  start(daemon: Daemon, reread: () => Outcome<LoadedConfig>): void {
+    this.#reload = () => this.#take(daemon, reread());
+    if (this.#wanted) void this.#run();
+  }
+
+  ask(): void {
+    this.#wanted = true;
+    if (this.#reload && !this.#busy) void this.#run();
+  }
+
+  async #run(): Promise<void> {
+    this.#busy = true;
+    while (this.#wanted) {
+      this.#wanted = false;
+      await this.#reload?.();
+    }
+    this.#busy = false;
+  }
+
+  /** A configuration with faults changes nothing. Never rejects. */
+  async #take(daemon: Daemon, outcome: Outcome<LoadedConfig>): Promise<void> {
+    if (!outcome.ok) {
+      for (const fault of outcome.faults.slice(0, MAX_FAULTS)) this.#log.error({ faults: outcome.faults.length }, formatFault(fault));
+      this.#log.error({}, 'the configuration has faults; the daemon goes on with the one that it has');
+      return;
+    }
+    try {
+      await daemon.reload(outcome.value);
+    } catch (error) {
+      this.#log.error({ reason: messageOf(error) }, 'the configuration was not taken; the daemon goes on with the one that it has');
+    }
+  }
 }
 
 /** Tells systemd how we fare, until the signal. */

@@ -105,6 +105,17 @@ describe('a change of one source at run time', () => {
     expect(p.driver('a').closes).toEqual([]);
   });
 
+  it('of its name alone leaves the link as it is', async () => {
+    const { b, p } = running(['a']);
+    await b.clock.advance(250);
+    await p.supervisor.change(source('a', { name: 'Press' }));
+    await b.clock.advance(250);
+    expect(p.view('a').name).toBe('Press');
+    expect(p.supervisor.specOf('a')?.name).toBe('Press');
+    expect(p.driver('a')).toMatchObject({ connects: [0], closes: [] });
+    expectWhole(b, 'a', 6);
+  });
+
   it('closes the door of the old run: what it still sends is counted', async () => {
     const { b, p } = running(['a']);
     await b.clock.advance(250);
@@ -160,6 +171,40 @@ describe('a source that is taken away', () => {
     const held = b.stored('a').length;
     await b.clock.advance(1_000);
     expect(b.stored('a')).toHaveLength(held);
+  });
+});
+
+describe('a source that may not reach its device', () => {
+  it('is faulted, says egress_denied, and is tried again each half a minute', async () => {
+    const { b, p } = running([]);
+    p.prepare('a', (driver) => {
+      driver.onConnect = () => Promise.reject(new GatewayError('egress_denied', 'evil.test:502 is not an address'));
+    });
+    p.supervisor.add(source('a', { managedBy: 'api' }), CREATED_MS);
+    await b.clock.advance(29_999);
+    expect(p.view('a')).toMatchObject({
+      state: 'faulted',
+      reason: 'egress_denied',
+      lastError: 'evil.test:502 is not an address',
+      errors: 1,
+    });
+    await b.clock.advance(1);
+    expect(p.view('a').errors).toBe(2);
+    await p.supervisor.stop();
+  });
+});
+
+describe('a source that cannot be run as it was saved', () => {
+  it('is shown as faulted with the reason, and is mended by a change', async () => {
+    const { b, p } = running([]);
+    p.supervisor.add(source('a', { fault: 'profile: there is no profile "jbd"' }), CREATED_MS);
+    await b.clock.advance(0);
+    expect(p.view('a')).toMatchObject({ state: 'faulted', reason: 'profile: there is no profile "jbd"' });
+    expect(p.made).toEqual([]);
+    await p.supervisor.change(source('a'));
+    await b.clock.advance(0);
+    expect(p.view('a').state).toBe('connected');
+    await p.supervisor.stop();
   });
 });
 

@@ -37,6 +37,7 @@ test('it says what the daemon relies on', () => {
   const relied = [
     'Type=notify',
     'NotifyAccess=all',
+    'ExecReload=/bin/kill -HUP $MAINPID',
     'WatchdogSec=30',
     'Restart=always',
     'TimeoutStopSec=10',

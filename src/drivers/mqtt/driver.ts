@@ -1,6 +1,5 @@
 /** The MQTT driver: subscribes to the topics of its tags and turns messages into readings. */
 import { createHash } from 'node:crypto';
-import { readFile } from 'node:fs/promises';
 import { isIP, type LookupFunction } from 'node:net';
 import { hostname } from 'node:os';
 import type { IClientOptions } from 'mqtt';
@@ -8,6 +7,7 @@ import { aborted } from '../../core/clock.ts';
 import type { Emit } from '../../core/emit.ts';
 import { asGatewayError, GatewayError, messageOf } from '../../core/errors.ts';
 import { ThrottledLog } from '../../core/log.ts';
+import { readSmallFile } from '../../core/small-file.ts';
 import type { Scalar } from '../../core/tag.ts';
 import type { Driver, DriverContext, DriverSpec, Egress, LinkReport, RawSample, Readback, TagRef } from '../driver.ts';
 import { Inflow } from './inflow.ts';
@@ -193,7 +193,7 @@ async function tlsOptions(tls: MqttConfig['tls']): Promise<TlsOptions> {
 
 async function pemFile(name: string, path: string): Promise<Buffer> {
   try {
-    return await readFile(path);
+    return await readSmallFile(path);
   } catch (error) {
     throw new GatewayError('config_invalid', `tls.${name}: ${messageOf(error)}`, { cause: error });
   }

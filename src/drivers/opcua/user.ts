@@ -1,6 +1,5 @@
 /** The user that a session is opened for. */
 import { createPrivateKey, X509Certificate } from 'node:crypto';
-import { readFile } from 'node:fs/promises';
 import {
   crypto_utils,
   type EndpointDescription,
@@ -10,6 +9,7 @@ import {
   UserTokenType,
 } from 'node-opcua-client';
 import { GatewayError, messageOf } from '../../core/errors.ts';
+import { readSmallFile } from '../../core/small-file.ts';
 import type { OpcuaConfig } from './options.ts';
 
 /** Rejects `config_invalid` when the user's certificate or key cannot be read. */
@@ -49,7 +49,7 @@ export function checkPasswordProtected(authentication: OpcuaConfig['authenticati
 
 async function readPart<T>(key: string, path: string, parse: (bytes: Buffer) => T): Promise<T> {
   try {
-    return parse(await readFile(path));
+    return parse(await readSmallFile(path));
   } catch (cause) {
     throw new GatewayError('config_invalid', `authentication.${key} ${path} cannot be read: ${messageOf(cause)}`, { cause });
   }

@@ -1,0 +1,129 @@
+/** A configuration that is read again while the plant runs: what did not change loses nothing. */
+import { describe, expect, it } from 'vitest';
+import { LiveSettings } from '../../src/app/live-settings.ts';
+import { Reload } from '../../src/app/reload.ts';
+import { type Log, type LogFields, silentLog } from '../../src/core/log.ts';
+import { type SourceDraft, SourceRegistry } from '../../src/ingest/source-registry.ts';
+import { EgressPolicy } from '../../src/system/egress.ts';
+import { type ConfigFolder, configFolder } from '../config/config-folder.ts';
+import { bench, missingIn } from '../ingest/bench.ts';
+import { CREATED_MS, counting, plant } from '../ingest/fake-driver.ts';
+import { MemoryRecords } from '../support/memory-records.ts';
+
+const PERIOD_MS = 100;
+const TOKEN = 'ab'.repeat(32);
+
+interface Said {
+  /** Source ids of the file, with their seeds. */
+  readonly sources: Readonly<Record<string, number>>;
+  readonly more?: string;
+}
+
+function load(folder: ConfigFolder, { sources, more = '' }: Said) {
+  const lines = Object.entries(sources).map(
+    ([id, seed]) => `  - { id: ${id}, name: ${id}, type: simulator, config: { seed: ${seed} }, tags: [{ tag_name: n, asset_id: pump }] }`,
+  );
+  return folder.load(`data_dir: data\nsources:${lines.length > 0 ? '' : ' []'}\n${lines.join('\n')}\n${more}`);
+}
+
+function running(first: Said) {
+  const folder = configFolder();
+  const b = bench({ slots: 4_096 });
+  const p = plant(b);
+  const lines: [LogFields, string][] = [];
+  const line = (fields: LogFields, message: string) => void lines.push([fields, message]);
+  const log: Log = { ...silentLog, info: line, warn: line, error: line };
+  const records = new MemoryRecords();
+  const resolve = ({ config, tags }: SourceDraft) => ({ config, tags });
+  const registry = new SourceRegistry({ records, clock: b.clock, log: silentLog, resolve });
+  const config = load(folder, first);
+  const settings = new LiveSettings(config);
+  const egress = new EgressPolicy({ allow: config.egressAllow });
+  const count = (id: string) =>
+    p.prepare(id, (driver) => {
+      driver.onRun = counting(b, PERIOD_MS);
+    });
+  for (const spec of config.sources) {
+    count(spec.id);
+    p.supervisor.add(spec, CREATED_MS);
+  }
+  registry.start(p.supervisor);
+  const createdTimes = async (sources: readonly { readonly id: string }[]) => new Map(sources.map(({ id }) => [id, CREATED_MS]));
+  const reload = new Reload(config, { supervisor: p.supervisor, registry, settings, egress, createdTimes, log });
+  return { b, p, reload, registry, settings, egress, lines, count, take: (said: Said) => reload.take(load(folder, said)) };
+}
+
+describe('a configuration that is read again', () => {
+  it('a hundred times, between a hundred changes over the API, costs the sources that stay as they are not one sample', async () => {
+    const r = running({ sources: { steady: 1, other: 1, moving: 1 } });
+    const draft: SourceDraft = { name: 'made', type: 'simulator', enabled: true, config: { seed: 1 }, tags: [] };
+    const made = await r.registry.create('default', draft);
+    const still = await r.registry.create('default', draft);
+    const changes = (async () => {
+      for (let round = 1; round <= 100; round++) {
+        await r.take({ sources: { steady: 1, other: 1, moving: round + 1, ...(round % 2 ? { [`guest-${round % 3}`]: round } : {}) } });
+        await r.registry.change(made, (present) => ({ ...present, config: { seed: round + 1 } }));
+        await r.b.clock.sleep(50);
+      }
+    })();
+    await r.b.clock.advance(30_000);
+    await changes;
+    for (const id of ['steady', 'other']) {
+      expect(r.b.stored(id).map(({ value }) => value)).toEqual(Array.from({ length: 301 }, (_, index) => index));
+      expect(r.p.driver(id)).toMatchObject({ connects: [0], closes: [] });
+    }
+    expect(r.p.driver(still.id).closes).toEqual([]);
+    expect(r.p.made.filter(({ source }) => source === 'moving')).toHaveLength(101);
+    expect(r.p.made.filter(({ source }) => source === made.id)).toHaveLength(101);
+    for (const { ledger } of r.p.supervisor.list()) expect(missingIn(ledger)).toBe(0);
+    await r.p.supervisor.stop();
+  });
+
+  it('adds, changes and removes sources, and says which', async () => {
+    const r = running({ sources: { a: 1, b: 1, c: 1 } });
+    await r.b.clock.advance(0);
+    await r.take({ sources: { a: 1, b: 2, d: 1 } });
+    await r.b.clock.advance(0);
+    expect(r.p.supervisor.list().map(({ id, state }) => [id, state])).toEqual([
+      ['a', 'connected'],
+      ['b', 'connected'],
+      ['d', 'connected'],
+    ]);
+    expect(r.lines).toEqual([[{ added: ['d'], changed: ['b'], removed: ['c'] }, 'the configuration was read again']]);
+    await r.p.supervisor.stop();
+  });
+
+  it('takes tenants, tokens and egress rules at once, and says which keys have to wait', async () => {
+    const r = running({ sources: {} });
+    expect([r.settings.isTenant('northwind'), r.settings.token(TOKEN), r.egress.literalDenial('203.0.113.7', 502)?.part]).toEqual([
+      false,
+      undefined,
+      'host',
+    ]);
+    await r.take({
+      sources: {},
+      more: [
+        'tenants: [{ id: northwind, name: Northwind }]',
+        `api: { listen: "127.0.0.1:3999", tokens: [{ name: scada, sha256: ${TOKEN}, scopes: [read:telemetry] }] }`,
+        'security: { egress: { allow: [203.0.113.0/24] } }',
+        'log: { level: debug }',
+      ].join('\n'),
+    });
+    expect(r.settings.isTenant('northwind')).toBe(true);
+    expect(r.settings.token(TOKEN)?.name).toBe('scada');
+    expect(r.egress.literalDenial('203.0.113.7', 502)).toBeUndefined();
+    expect(r.egress.literalDenial('10.0.0.5', 502)).toBeDefined();
+    expect(r.lines.at(-1)).toEqual([
+      { keys: ['api.listen', 'log.level'] },
+      'these keys of the configuration have changed and hold from the next start',
+    ]);
+  });
+
+  it('that uses the id of a source made over the API is refused, and changes nothing', async () => {
+    const r = running({ sources: { a: 1 } });
+    const made = await r.registry.create('default', { name: 'x', type: 'simulator', enabled: true, config: {}, tags: [] });
+    await expect(r.take({ sources: { a: 2, b: 1, [made.id]: 1 } })).rejects.toMatchObject({ code: 'config_invalid' });
+    expect(r.p.made.filter(({ source }) => source === 'a' || source === 'b')).toHaveLength(1);
+    await r.p.supervisor.stop();
+  });
+});
