@@ -197,7 +197,13 @@ async function furnish(config: LoadedConfig, log: Log, undo: (() => Promise<void
   const apply = new Apply(live, alerting.consumer);
   const pipeline = new Pipeline({ ring, tags, clock, committer: store, consumer: apply });
   store.onLost = (from, to) => pipeline.lose(from, to);
-  const supervisor = new Supervisor({ ...supervision(config, clock), isTenant: (tenant) => settings.isTenant(tenant), egress, pipeline, log });
+  const supervisor = new Supervisor({
+    ...supervision(config, clock),
+    isTenant: (tenant) => settings.isTenant(tenant),
+    egress,
+    pipeline,
+    log,
+  });
   const devices = devicesOf({ pipeline, supervisor, live });
   const sync = new TwinSync({ clock, log: log.child({ part: 'sync' }), devices, records: store.records });
   await sync.load();
