@@ -7,6 +7,7 @@ import type { Ring } from '../core/ring.ts';
 import type { StoreProfile } from '../core/store-profile.ts';
 import type { Sequence } from '../core/tag.ts';
 import type { DeliveryStore } from './deliveries.ts';
+import { PendingCalls, STALLED_AFTER_MS, stalled } from './pending-calls.ts';
 import {
   BACKUP_CALL,
   ENGINE_CALLS,
@@ -26,7 +27,6 @@ import type { RecoveryReport, RetentionPolicy, TelemetryReads, TelemetryStore } 
 import { Waiters } from './waiters.ts';
 
 const RESTART_DELAY_MS = 200; // at most five a second, and data back within one
-const STALLED_AFTER_MS = 10_000; // an SD card may think for a second or two; ten is a hang
 const STOP_TIMEOUT_MS = 4_000;
 
 export interface StoreClientOptions {
@@ -38,11 +38,6 @@ export interface StoreClientOptions {
   readonly log: Log;
   readonly spawn: (data: StoreWorkerData) => Worker;
   readonly spawnQuery: (data: QueryWorkerData) => Worker;
-}
-
-interface Call {
-  readonly resolve: (value: unknown) => void;
-  readonly reject: (error: unknown) => void;
 }
 
 /** `ok`, or why the store does not take data now. */
@@ -70,12 +65,12 @@ export class StoreClient {
   #writeSinceMs: number | undefined;
   readonly #query: QueryClient;
   readonly #waiters = new Waiters();
-  readonly #calls = new Map<number, Call>();
-  #nextCall = 1;
+  readonly #calls: PendingCalls;
   #onStopped: (() => void) | undefined;
 
   constructor(options: StoreClientOptions) {
     this.#options = options;
+    this.#calls = new PendingCalls(options.clock);
     const { dataDir, clock, log, spawnQuery: spawn } = options;
     const introduce = (port: MessagePort) => this.#worker?.postMessage({ kind: 'reader', port } satisfies ToWorker, [port]);
     this.#query = new QueryClient({ dataDir, clock, log, spawn, introduce });
@@ -173,7 +168,7 @@ export class StoreClient {
     this.#ended = true;
     this.#waiters.settle(this.#options.ring.durable);
     this.#waiters.rejectAll(error);
-    this.#rejectCalls(error);
+    this.#calls.rejectAll(error);
     await this.#worker.terminate();
   }
 
@@ -208,7 +203,7 @@ export class StoreClient {
       return;
     }
     this.#options.log.error({ err: failure, code }, 'the store worker ended and is started again');
-    this.#rejectCalls(error);
+    this.#calls.rejectAll(error);
     void this.#query.end(error); // it knows the old one's files and has no line to the next
     if (!wasRunning) this.#waiters.rejectAll(error);
     void this.#respawn();
@@ -220,6 +215,7 @@ export class StoreClient {
   }
 
   #onMessage(message: Exclude<FromWorker, { readonly kind: 'unopened' }>): void {
+    this.#calls.heard();
     switch (message.kind) {
       case 'opened':
         this.#onOpened(message.report, message.lost);
@@ -240,10 +236,10 @@ export class StoreClient {
         this.#options.log.error({ what: message.what, reason: message.reason }, 'the store found damage');
         break;
       case 'answer':
-        this.#take(message.id)?.resolve(message.value);
+        this.#calls.answered(message.id, message.value);
         break;
       case 'refused':
-        this.#take(message.id)?.reject(new GatewayError(message.fault.code, message.fault.message));
+        this.#calls.refused(message.id, new GatewayError(message.fault.code, message.fault.message));
         break;
       case 'stopped':
         this.#ended = true;
@@ -290,20 +286,10 @@ export class StoreClient {
     this.#fault = fault;
   }
 
-  #rejectCalls(error: GatewayError): void {
-    for (const call of this.#calls.values()) call.reject(error);
-    this.#calls.clear();
-  }
-
-  #take(id: number): Call | undefined {
-    const call = this.#calls.get(id);
-    this.#calls.delete(id);
-    return call;
-  }
-
   #refusal(): GatewayError | undefined {
     if (this.#stopping) return new GatewayError('stopped', 'the store has stopped');
-    return this.#running ? undefined : new GatewayError('store_failed', 'the store is being started again');
+    if (!this.#running) return new GatewayError('store_failed', 'the store is being started again');
+    return this.#calls.silent || this.health === 'store_stalled' ? stalled() : undefined;
   }
 
   #history(): Pick<TelemetryReads, (typeof HISTORY_CALLS)[number]> {
@@ -317,11 +303,8 @@ export class StoreClient {
   #call(method: StoreCallName, args: readonly unknown[]): Promise<unknown> {
     const refusal = this.#refusal();
     if (refusal) return Promise.reject(refusal);
-    return new Promise((resolve, reject) => {
-      const id = this.#nextCall++;
-      this.#calls.set(id, { resolve, reject });
-      this.#send({ kind: 'call', id, method, args });
-    });
+    const isLong = !(RECORD_CALLS as readonly StoreCallName[]).includes(method); // the newest samples of all series, a backup
+    return this.#calls.ask(isLong, (id) => this.#send({ kind: 'call', id, method, args }));
   }
 
   #send(message: ToWorker): void {
