@@ -25,7 +25,8 @@ const LIMITS = {
   connectionsCheckingInterval: 2_000, // how often the timeouts above are looked at; Node's 30 s would make 10 s into 40
 };
 
-const SILENT_SOCKET_MS = 120_000; // a peer that reads nothing for this long has stalled
+/** A peer that neither sends nor takes anything for this long has stalled. */
+const SILENT_SOCKET_MS = 120_000;
 
 /** PEM texts. */
 export interface TlsCredentials {
@@ -43,7 +44,7 @@ export interface ListenOptions {
   /** Absent: plain HTTP. */
   readonly tls?: TlsCredentials;
   /** Those of LIMITS that a test cannot wait for. */
-  readonly limits?: Partial<typeof LIMITS>;
+  readonly limits?: Partial<typeof LIMITS> & { readonly silentSocketMs?: number };
 }
 
 export interface Listening {
@@ -58,11 +59,13 @@ export interface Listening {
 /** Rejects `listen_failed`, naming the address. */
 export async function listen({ host, port, api, clock, log, tls, limits }: ListenOptions): Promise<Listening> {
   const listener = getRequestListener(api.fetch, { errorHandler: () => unreadable() });
-  const options = { ...LIMITS, ...limits };
+  const { silentSocketMs = SILENT_SOCKET_MS, ...own } = limits ?? {};
+  const options = { ...LIMITS, ...own };
   const secure = tls && createSecureServer({ ...options, ...TLS, ...tls }, listener);
   const server = secure ?? createServer(options, listener);
   server.maxConnections = MAX_CONNECTIONS;
-  server.timeout = SILENT_SOCKET_MS;
+  server.timeout = silentSocketMs;
+  endSilentSockets(server);
   server.on('clientError', refuseUnreadable);
   const unsent = trackResponses(server);
   await new Promise<void>((resolve, reject) => {
@@ -77,6 +80,16 @@ export async function listen({ host, port, api, clock, log, tls, limits }: Liste
     useCertificate: (next) => secure?.setSecureContext({ ...TLS, ...next }),
     close: (deadlineMs) => close(server, unsent, { clock, deadlineMs }),
   };
+}
+
+/** Cuts off silent peers. A socket is silent by our own doing while a request that has come whole has no answer yet: a sync may take five minutes. */
+function endSilentSockets(server: Server | SecureServer): void {
+  const working = new WeakMap<Duplex, ServerResponse>();
+  server.prependListener('request', (request, response: ServerResponse) => working.set(request.socket, response));
+  server.on('timeout', (socket: Duplex) => {
+    const response = working.get(socket);
+    if (!response?.req.complete || response.headersSent) socket.destroy();
+  });
 }
 
 const PARSER_PROBLEMS: Readonly<Record<string, ProblemCode>> = {

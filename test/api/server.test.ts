@@ -69,6 +69,19 @@ describe('the server', () => {
     await expect(foreign).rejects.toMatchObject({ code: 'listen_failed', message: expect.stringContaining('192.0.2.1:0') });
   });
 
+  it('does not take a request that is being worked on for a silent peer, but one that says nothing', async () => {
+    let commit = () => {};
+    const { server, services, url, headers } = await start(new FakeServices(), { silentSocketMs: 400 });
+    services.durableGate = new Promise((resolve) => {
+      commit = resolve;
+    });
+    const posted = fetch(`${url}/v1/telemetry`, { method: 'POST', headers, body: JSON.stringify({ data: [POINT] }) });
+    await talk(server.port, ''); // ends because it is silent, and so would the other have been
+    await talk(server.port, 'POST /v1/telemetry HTTP/1.1\r\nHost: a\r\nContent-Length: 9\r\n\r\n{');
+    commit();
+    expect((await posted).status).toBe(200);
+  });
+
   it.each([
     ['with a length', true],
     ['in chunks', false],
