@@ -33,7 +33,7 @@ export class Gate {
     this.#authenticator = new Authenticator(records, clock, new BackOff(clock));
     this.#rates = new RateLimiter(http.rateLimit, clock);
     this.#cors = new Cors(http.corsOrigins);
-    this.#idempotency = new Idempotency(records, clock);
+    this.#idempotency = new Idempotency(records, clock, log);
     this.#audit = audit;
     this.#clock = clock;
     this.#log = log;

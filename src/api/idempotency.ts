@@ -1,7 +1,9 @@
 /** Idempotency-Key: a POST that is sent again gets the answer of the first, over a restart too. */
 import { createHash } from 'node:crypto';
 import type { Clock } from '../core/clock.ts';
-import type { AnswerStore, RequestKey } from '../store/records.ts';
+import { messageOf } from '../core/errors.ts';
+import { type Log, ThrottledLog } from '../core/log.ts';
+import type { AnswerStore, KeptRequest, RequestKey } from '../store/records.ts';
 import { ApiError, invalid } from './problem.ts';
 import type { Answer } from './route.ts';
 
@@ -25,11 +27,13 @@ interface Running {
 export class Idempotency {
   readonly #records: AnswerStore;
   readonly #clock: Clock;
+  readonly #log: ThrottledLog;
   readonly #running = new Map<string, Running>();
 
-  constructor(records: AnswerStore, clock: Clock) {
+  constructor(records: AnswerStore, clock: Clock, log: Log) {
     this.#records = records;
     this.#clock = clock;
+    this.#log = new ThrottledLog(log, clock);
   }
 
   /**
@@ -42,10 +46,11 @@ export class Idempotency {
     const sha256 = hashOf(request.content);
     const key: RequestKey = { tokenId: request.tokenId, path: request.path, key: request.key };
     const name = JSON.stringify(key);
-    const running = this.#running.get(name);
-    if (running) {
+    for (let running = this.#running.get(name); running; running = this.#running.get(name)) {
       requireSame(running.sha256, sha256);
-      return replayed(await running.answer);
+      const shared = await running.answer.catch(() => undefined); // its own client hears of that, who may have left
+      if (shared) return replayed(shared);
+      if (this.#running.get(name) === running) this.#running.delete(name);
     }
     const first: { replay?: true } = {};
     const answer = this.#first(key, sha256, work, first);
@@ -54,7 +59,7 @@ export class Idempotency {
       const given = await answer;
       return first.replay ? replayed(given) : given;
     } finally {
-      this.#running.delete(name);
+      if (this.#running.get(name)?.answer === answer) this.#running.delete(name);
     }
   }
 
@@ -68,9 +73,18 @@ export class Idempotency {
     const answer = await work();
     const body = JSON.stringify(answer.body) ?? '';
     if (answer.status >= 200 && answer.status < 300 && !answer.content && body.length <= MAX_KEPT_CHARACTERS) {
-      await this.#records.keepAnswer(key, { sha256, status: answer.status, headers: answer.headers ?? {}, body }, this.#clock.now());
+      await this.#keep(key, { sha256, status: answer.status, headers: answer.headers ?? {}, body });
     }
     return answer;
+  }
+
+  /** The work is done: that a repeat would do it again is worth a line, and no refusal. */
+  async #keep(key: RequestKey, answer: KeptRequest): Promise<void> {
+    try {
+      await this.#records.keepAnswer(key, answer, this.#clock.now());
+    } catch (error) {
+      this.#log.warn('keep', { path: key.path, reason: messageOf(error) }, 'an answer could not be kept for a repeat of its request');
+    }
   }
 }
 

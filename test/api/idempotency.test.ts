@@ -1,8 +1,11 @@
 /** A request that is sent again does its work once. */
 import { describe, expect, it } from 'vitest';
 import { Idempotency } from '../../src/api/idempotency.ts';
+import { GatewayError } from '../../src/core/errors.ts';
+import { silentLog } from '../../src/core/log.ts';
 import { ApiClient } from '../support/api-client.ts';
 import { FakeServices } from '../support/fake-services.ts';
+import { turn } from '../support/manual-clock.ts';
 
 const BODY = { data: [{ asset_id: 'a', tag_name: 't', value: 1 }] };
 const keyed = (key: string) => ({ headers: { 'Idempotency-Key': key } });
@@ -84,9 +87,36 @@ describe('a POST with an Idempotency-Key', () => {
     expect(response.body.error.details).toEqual([{ field: 'Idempotency-Key', message: 'must be 1 to 255 visible ASCII characters' }]);
   });
 
+  it('is done for those that wait when the first is given up, once for all of them', async () => {
+    const services = new FakeServices();
+    const idempotency = new Idempotency(services.records, services.clock, silentLog);
+    let leave = () => {};
+    let done = 0;
+    const run = (work: () => Promise<{ status: number; body: unknown }>) =>
+      idempotency.run({ tokenId: 't', path: '/', key: 'k', content: [''] }, work);
+    const first = run(() => new Promise((_, reject) => (leave = () => reject(new DOMException('left', 'AbortError')))));
+    const others = [1, 2, 3].map(() => run(async () => ({ status: 201, body: ++done })));
+    await turn();
+    leave();
+    await expect(first).rejects.toThrow('left');
+    expect((await Promise.all(others)).map(({ body, headers }) => [body, headers?.['Idempotent-Replayed']])).toEqual([
+      [1, undefined],
+      [1, 'true'],
+      [1, 'true'],
+    ]);
+  });
+
+  it('is answered though the answer cannot be kept', async () => {
+    const services = new FakeServices();
+    const records = { ...services.records, keepAnswer: () => Promise.reject(new GatewayError('disk_full', 'no room')) };
+    const idempotency = new Idempotency(records, services.clock, silentLog);
+    const answer = await idempotency.run({ tokenId: 't', path: '/', key: 'k', content: [''] }, async () => ({ status: 201, body: 7 }));
+    expect(answer).toEqual({ status: 201, body: 7 });
+  });
+
   it('keeps no answer that is large, or that is none of success', async () => {
     const services = new FakeServices();
-    const idempotency = new Idempotency(services.records, services.clock);
+    const idempotency = new Idempotency(services.records, services.clock, silentLog);
     const run = (key: string, answer: { status: number; body: unknown }) =>
       idempotency.run({ tokenId: 't', path: '/', key, content: [''] }, async () => answer);
     await run('large', { status: 200, body: 'x'.repeat(20_000) });
