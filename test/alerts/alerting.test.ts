@@ -1,0 +1,126 @@
+/** What time and people do to alerts: missing data, standing values, shelving, resolving by hand, and a disk that cannot save. */
+import { describe, expect, it } from 'vitest';
+import type { RuleDraft } from '../../src/alerts/rule.ts';
+import { MORNING_MS } from '../support/manual-clock.ts';
+import { AlertRig, draft } from './rig.ts';
+
+const REMARK = { by: 'operator', note: undefined };
+
+async function rigWith(rule: RuleDraft) {
+  const rig = new AlertRig();
+  const series = rig.series('Pump_001', 'temperature');
+  await rig.start();
+  const made = await rig.alerting.rules.create('default', rule);
+  const open = () => rig.alerting.openAlerts('default');
+  return { rig, series, made, open };
+}
+
+describe('alerting', () => {
+  it('raises an alert when data stays away, and ends it when data returns', async () => {
+    const { rig, series, open } = await rigWith(draft({ noDataMs: 60_000 }));
+    rig.hear(series, MORNING_MS, 20);
+    await rig.pass(59_000);
+    expect(open()).toEqual([]);
+    await rig.pass(3_000);
+    expect(open()).toMatchObject([{ kind: 'no_data', value: null, threshold: null }]);
+    rig.hear(series, MORNING_MS + 62_000, 20);
+    expect(open()).toEqual([]);
+    await rig.pass(500);
+    expect(rig.notices.map(({ event }) => event)).toEqual(['triggered', 'resolved']);
+    await rig.kill();
+  });
+
+  it('does not count time without data while the clock is not to be trusted', async () => {
+    const { rig, open } = await rigWith(draft({ noDataMs: 60_000, assetId: 'Pump_009' }));
+    rig.trusted = false;
+    await rig.pass(120_000);
+    expect(open()).toEqual([]);
+    rig.trusted = true;
+    await rig.pass(62_000);
+    expect(open()).toMatchObject([{ kind: 'no_data', assetId: 'Pump_009' }]);
+    await rig.kill();
+  });
+
+  it('lets a duration go by while a value is known to stand, and not behind a bad sample', async () => {
+    const { rig, series, open } = await rigWith(draft({ durationMs: 20_000 }));
+    rig.hear(series, MORNING_MS, 90);
+    rig.standsUntil = MORNING_MS + 19_999;
+    await rig.pass(1_000);
+    expect(open()).toEqual([]);
+    rig.standsUntil = MORNING_MS + 21_000;
+    await rig.pass(1_000);
+    expect(open()).toMatchObject([{ triggeredMs: MORNING_MS + 20_000 }]);
+    await rig.kill();
+    const other = await rigWith(draft({ durationMs: 20_000 }));
+    other.rig.hear(other.series, MORNING_MS, 90);
+    other.rig.hear(other.series, MORNING_MS + 1_000, null);
+    other.rig.standsUntil = MORNING_MS + 60_000;
+    await other.rig.pass(2_000);
+    expect(other.open()).toEqual([]);
+    await other.rig.kill();
+  });
+
+  it('raises a new alert after the duration when one is resolved whose condition holds on', async () => {
+    const { rig, series, open } = await rigWith(draft({ durationMs: 10_000 }));
+    for (const second of [0, 10]) rig.hear(series, MORNING_MS + second * 1_000, 90);
+    const first = open()[0]?.id ?? '';
+    const at = { tenant: 'default', id: first };
+    await rig.alerting.resolve(at, REMARK);
+    expect(await rig.alerting.resolve(at, REMARK)).toMatchObject({ status: 'resolved', resolution: 'resolved', resolvedBy: 'operator' });
+    await expect(rig.alerting.acknowledge(at, REMARK)).rejects.toMatchObject({ code: 'alert_resolved' });
+    for (const second of [11, 20]) rig.hear(series, MORNING_MS + second * 1_000, 90);
+    expect(open()).toEqual([]);
+    rig.hear(series, MORNING_MS + 21_000, 90);
+    expect(open()).toMatchObject([{ triggeredMs: MORNING_MS + 21_000 }]);
+    expect(open()[0]?.id).not.toBe(first);
+    await rig.kill();
+  });
+
+  it('tells of an alert that begins while its rule is shelved on its asset when the time is up', async () => {
+    const { rig, series, open } = await rigWith(draft());
+    rig.hear(series, MORNING_MS, 90);
+    await rig.pass(500);
+    await rig.alerting.shelve({ tenant: 'default', id: open()[0]?.id ?? '' }, 60_000, REMARK);
+    rig.hear(series, MORNING_MS + 1_000, 10);
+    rig.hear(series, MORNING_MS + 2_000, 90);
+    await rig.pass(50_000);
+    expect(rig.notices.map(({ event }) => event)).toEqual(['triggered']);
+    expect(open()).toMatchObject([{ shelvedUntilMs: MORNING_MS + 60_500 }]);
+    await rig.pass(12_000);
+    expect(rig.notices.map(({ event, alertId }) => [event, alertId])[1]).toEqual(['triggered', open()[0]?.id]);
+    await rig.kill();
+  });
+
+  it('resolves the open alerts of a rule that is changed, disabled or deleted', async () => {
+    const { rig, series, made } = await rigWith(draft());
+    const hot = (second: number) => rig.hear(series, MORNING_MS + second * 1_000, 90);
+    hot(1);
+    await rig.alerting.rules.change(made, () => draft({ value: 70 }));
+    hot(2);
+    await rig.alerting.rules.change(made, () => draft({ value: 70 }, { enabled: false }));
+    hot(3);
+    await rig.alerting.rules.change(made, () => draft({ value: 70 }));
+    hot(4);
+    await rig.alerting.rules.remove(made, () => undefined);
+    await rig.pass(500);
+    const all = rig.records.all().map(({ body }) => (body as { resolution: string }).resolution);
+    expect(all.sort()).toEqual(['rule_changed', 'rule_deleted', 'rule_disabled']);
+    await rig.kill();
+  });
+
+  it('tells of alerts that cannot be saved after a while, and saves them when it can', async () => {
+    const { rig, series, open } = await rigWith(draft());
+    await rig.pass(500);
+    rig.records.failing = true;
+    rig.hear(series, MORNING_MS, 90);
+    await rig.pass(5_000);
+    expect(rig.notices).toEqual([]);
+    await rig.pass(7_000);
+    expect(rig.notices).toHaveLength(1);
+    rig.records.failing = false;
+    await rig.pass(1_000);
+    expect(rig.records.all()).toMatchObject([{ id: open()[0]?.id, status: 'active' }]);
+    expect(rig.notices).toHaveLength(1);
+    await rig.kill();
+  });
+});
