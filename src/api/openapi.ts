@@ -134,7 +134,7 @@ class Schemas {
     for (const [name, definition] of Object.entries($defs)) this.#name(name, definition as Json);
     const { id } = schema.meta() ?? {};
     if (id === undefined) return referring(root) as Json;
-    this.#name(id, root);
+    if (!Object.hasOwn($defs, id)) this.#name(id, root); // else the root but refers to it
     return { $ref: `#/components/schemas/${id}` };
   }
 

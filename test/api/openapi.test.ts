@@ -24,6 +24,7 @@ function faultsOf(description: Json): string[] {
     for (const [key, inner] of Object.entries(value)) {
       const place = `${at}/${key}`;
       if (key === '$ref' && resolve(description, String(inner)) === undefined) faults.push(`${place} leads nowhere: ${String(inner)}`);
+      if (key === '$ref' && inner === at) faults.push(`${place} leads to itself`);
       if (key === 'schema') faults.push(...schemaFaults(inner, place));
       if (key !== 'example') walk(inner, place);
     }
@@ -101,6 +102,7 @@ describe('the document', () => {
   it('has no fault, and would be found to have one', () => {
     expect(faultsOf(document)).toEqual([]);
     expect(faultsOf({ a: { $ref: '#/components/schemas/None' } })).toHaveLength(1);
+    expect(faultsOf({ a: { $ref: '#/a' } })).toEqual(['#/a/$ref leads to itself']);
     expect(faultsOf({ schema: { type: 'text', id: 'X', required: ['a'] } })).toHaveLength(3);
   });
 
