@@ -183,7 +183,7 @@ export class CatalogueReads {
   }
 
   #contentsOf(part: Part): { readonly series: Uint32Array; isWhole: boolean } {
-    const key = `${part.window}:${part.part}`;
+    const key = `${part.window}:${part.part}:${part.lastSequence}`; // a number may come again when its chunks were swept
     const known = this.#contents.get(key);
     if (known) return known;
     const series = this.seriesOf(part);

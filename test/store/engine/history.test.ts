@@ -14,7 +14,8 @@ import { Feed } from '../contract/feed.ts';
 import { ALWAYS } from '../contract/rig.ts';
 import { useTempDirs } from '../temp-dir.ts';
 
-const DAY = 86_400_000;
+const HOUR = 3_600_000;
+const DAY = 24 * HOUR;
 const START = Date.UTC(2026, 4, 4);
 const newDir = useTempDirs();
 
@@ -177,6 +178,27 @@ describe('History', () => {
     expect(history.answer(store.unsealed(), ALWAYS, store.values)).toEqual(numbers(100));
     history.close();
     await store.engine.close();
+  });
+
+  it('takes a part that has got the number of a swept one for what it is', async () => {
+    const store = new Store();
+    const history = await store.open();
+    const newer = (store.series + 1) as SeriesId; // alone in the first window of the third day
+    await store.write(START + 2 * DAY + HOUR, 200, 0);
+    await store.settle();
+    const range = { from: (START + 2 * DAY) as UnixMs, to: (START + 2 * DAY + HOUR) as UnixMs };
+    const rowsOf = (series: SeriesId) => {
+      const unsealed = store.engine.unsealed([series], range);
+      return history.answer(unsealed, range, (query) => query.raw({ series: [series], range, limit: 10 }).columns.rows);
+    };
+    expect([rowsOf(store.series), rowsOf(newer)]).toEqual([0, 1]);
+    store.nowMs += 2 * DAY;
+    await store.write(START + 4 * DAY, 1, 0);
+    await store.settle();
+    await store.write(START + 2 * DAY + 1_000, 1, 0);
+    await store.settle();
+    expect([rowsOf(newer), rowsOf(store.series)]).toEqual([1, 1]);
+    expect(store.reported).toEqual([]);
   });
 
   it('says why it cannot open a folder that no engine has opened', () => {
