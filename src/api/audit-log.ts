@@ -8,6 +8,7 @@ const LINGER_MS = 1_000; // one commit a second at most: an SD card bears it, an
 const RETRY_MS = 5_000;
 const FULL_BATCH = 500;
 const MAX_WAITING = 10_000; // while the disk hangs
+const MAX_REFUSED_WAITING = MAX_WAITING / 10; // anybody can be refused; that leaves the room to what was done
 
 export interface AuditLogOptions {
   readonly records: AuditStore;
@@ -25,6 +26,8 @@ export class AuditLog {
   #waiting = new Map<string, AuditEntry>();
   #flushing: Promise<void> | undefined;
   #inFlight = 0;
+  /** Rows of refused calls that were recorded since the last commit. */
+  #refused = 0;
   /** Then the timer alone tries again. */
   #failing = false;
   #lingering: Promise<void> | undefined;
@@ -36,17 +39,24 @@ export class AuditLog {
   }
 
   /** Readings over REST and refused calls come in floods: those alike within one commit are one row with a count. */
-  record(entry: AuditEntry): void {
+  record(given: AuditEntry): void {
+    // What a stranger asks for is made up: rows of it would differ without end, and push out what others were refused.
+    const entry = given.kind === 'refused' && given.tokenId === null ? { ...given, objectId: null } : given;
     const counted = entry.kind === 'ingest' || entry.kind === 'refused';
     const key = counted ? keyOf(entry) : `${this.#waiting.size} ${entry.requestId}`;
     const known = this.#waiting.get(key);
-    if (!known && this.#inFlight + this.#waiting.size >= MAX_WAITING) {
+    if (!known && !this.#hasRoom(entry)) {
       this.#lost++;
       return;
     }
+    if (!known && entry.kind === 'refused') this.#refused++;
     this.#waiting.set(key, known && counted ? { ...known, count: known.count + 1 } : entry);
     if (this.#waiting.size >= FULL_BATCH && !this.#flushing && !this.#failing) void this.#attempt();
     else this.#lingering ??= this.#linger(LINGER_MS);
+  }
+
+  #hasRoom({ kind }: AuditEntry): boolean {
+    return this.#inFlight + this.#waiting.size < MAX_WAITING && (kind !== 'refused' || this.#refused < MAX_REFUSED_WAITING);
   }
 
   /** Newest first, with all that was recorded before the call. Rejects what the store rejects. */
@@ -83,6 +93,7 @@ export class AuditLog {
     try {
       await records.appendAudit([...batch.values()], clockTrusted() ? clock.now() : null);
       this.#failing = false;
+      this.#refused = [...this.#waiting.values()].filter(({ kind }) => kind === 'refused').length;
     } catch (error) {
       this.#failing = true;
       const meanwhile = [...this.#waiting.values()];

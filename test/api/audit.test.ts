@@ -124,6 +124,33 @@ const rig = () => {
 };
 
 describe('rows on their way to the disk', () => {
+  it('are one for all that a stranger is refused of one route, whatever object was named', async () => {
+    const { services, log } = rig();
+    const stranger = { kind: 'refused', tenant: null, tokenId: null, tokenName: null, status: 401, code: 'unauthorized' } as const;
+    for (let n = 0; n < 1_000; n++) log.record(entry({ ...stranger, objectId: `made-up-${n}` }));
+    for (const objectId of ['pump', 'fan']) log.record(entry({ kind: 'refused', status: 403, code: 'forbidden', objectId }));
+    await log.flush();
+    expect(services.auditRows.map(({ tokenId, objectId, count }) => [tokenId, objectId, count])).toEqual([
+      [null, null, 1_000],
+      ['t', 'pump', 1],
+      ['t', 'fan', 1],
+    ]);
+  });
+
+  it('that tell of refused calls leave room for those that tell of writes', async () => {
+    const { services, log } = rig();
+    services.auditError = 'disk_full';
+    for (let n = 0; n < 20_000; n++) log.record(entry({ kind: 'refused', status: 403, objectId: `o-${n}` }));
+    log.record(entry({ requestId: 'the-write' }));
+    services.auditError = null;
+    await log.flush();
+    expect(services.auditRows).toHaveLength(1_001);
+    expect(services.auditRows.at(-1)?.requestId).toBe('the-write');
+    for (let n = 0; n < 500; n++) log.record(entry({ kind: 'refused', status: 403, objectId: `again-${n}` }));
+    await log.flush();
+    expect(services.auditRows).toHaveLength(1_501);
+  });
+
   it.each([true, false])('are too old by the clock only where that is trusted: %s', async (trusted) => {
     const { services, clock } = rig();
     const log = new AuditLog({ records: services.records, clock, clockTrusted: () => trusted, log: silentLog });
