@@ -72,7 +72,10 @@ export function apiServices(parts: Parts): ApiServices {
       get: (tenant, id) => twins.get(tenant, id),
       create: (made) => twins.create(made),
       change: (at, edit) => twins.change(at, edit),
-      remove: (at, allow) => twins.remove(at, allow),
+      remove: async (at, allow) => {
+        await twins.remove(at, allow);
+        await parts.sync.forget(at);
+      },
       types: [...TWIN_TYPES, ...parts.twinTypes],
     },
     dashboards: new DashboardRegistry({ clock, records: store.records }),

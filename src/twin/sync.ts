@@ -6,6 +6,7 @@ import type { Scalar } from '../core/tag.ts';
 import type { UnixMs } from '../core/time.ts';
 import type { RecordStore } from '../store/records.ts';
 import { requireLive } from './edit.ts';
+import type { TwinKey } from './registry.ts';
 import { type Binding, type LiveReading, type Twin, tagOf } from './twin.ts';
 
 /** Within this a second sync that is not forced has nothing to do; a tag that speaks by itself has spoken lately enough. */
@@ -73,7 +74,7 @@ export interface TwinSyncOptions {
   readonly clock: Clock;
   readonly log: Log;
   readonly devices: Devices;
-  readonly records: Pick<RecordStore, 'documents' | 'putDocuments'>;
+  readonly records: Pick<RecordStore, 'documents' | 'putDocuments' | 'removeDocument'>;
 }
 
 /** A sensor or an actuator with the tags behind it. */
@@ -98,6 +99,16 @@ export class TwinSync {
   async load(): Promise<void> {
     for (const { tenant, id, updatedMs } of await this.#options.records.documents('sync'))
       this.#lastMs.set(keyOf({ tenant, id }), updatedMs);
+  }
+
+  /** The twin is gone, and its time with it. */
+  async forget({ tenant, id }: TwinKey): Promise<void> {
+    if (!this.#lastMs.delete(keyOf({ tenant, id }))) return;
+    try {
+      await this.#options.records.removeDocument({ kind: 'sync', tenant, id });
+    } catch (error) {
+      this.#options.log.warn({ twin: id, reason: messageOf(error) }, 'the time of a synchronization could not be forgotten');
+    }
   }
 
   /** When the twin was last synchronised as a whole; null before the first time. One of an earlier twin of the same id does not count. */
@@ -251,6 +262,6 @@ function tagKeyOf({ sourceId, assetId, tagName }: DeviceTag): string {
   return `${sourceId}\0${assetId}\0${tagName}`;
 }
 
-function keyOf({ tenant, id }: { readonly tenant: string; readonly id: string }): string {
+function keyOf({ tenant, id }: TwinKey): string {
   return `${tenant}\0${id}`;
 }

@@ -451,7 +451,7 @@ export class FakeServices implements ApiServices {
     clock: this.clock,
     log: silentLog,
     devices: this.syncDevices,
-    records: { documents: async () => [], putDocuments: async () => undefined },
+    records: { documents: async () => [], putDocuments: async () => undefined, removeDocument: async () => false },
   });
   readonly sync: ApiServices['sync'] = (twin, options) => this.synchronizer.run(twin, options);
 

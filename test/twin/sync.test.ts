@@ -50,8 +50,12 @@ class Plant implements Devices {
   sync = this.restarted();
 
   restarted(): TwinSync {
-    const records: Pick<RecordStore, 'documents' | 'putDocuments'> = {
+    const records: Pick<RecordStore, 'documents' | 'putDocuments' | 'removeDocument'> = {
       documents: async (kind) => this.saved.filter((document) => document.kind === kind),
+      removeDocument: async ({ kind, id }) => {
+        const at = this.saved.findIndex((document) => document.kind === kind && document.id === id);
+        return at >= 0 && this.saved.splice(at, 1).length > 0;
+      },
       putDocuments: async (writes: readonly DocumentWrite[]) => {
         for (const { atMs, ...write } of writes) this.saved.push({ ...write, revision: 1, createdMs: atMs, updatedMs: atMs });
       },
@@ -209,6 +213,15 @@ describe('a sync', () => {
     const reborn = { ...PUMP, createdMs: (MORNING_MS + 1) as UnixMs };
     expect(plant.sync.lastMs(reborn)).toBeNull();
     expect((await plant.sync.run(reborn, USUAL)).status).toBe('completed');
+  });
+
+  it('leaves nothing behind when its twin is deleted', async () => {
+    const plant = new Plant();
+    await plant.sync.run(PUMP, USUAL);
+    expect(plant.saved).toHaveLength(1);
+    await plant.sync.forget(PUMP);
+    await plant.sync.forget(PUMP);
+    expect([plant.saved, plant.sync.lastMs(PUMP)]).toEqual([[], null]);
   });
 
   it('takes what a device that cannot be asked said within the last minute, and tells when that is longer ago', async () => {
