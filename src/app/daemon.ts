@@ -13,6 +13,7 @@ import type { Log } from '../core/log.ts';
 import { Ring } from '../core/ring.ts';
 import type { UnixMs } from '../core/time.ts';
 import { DRIVERS } from '../drivers/registry.ts';
+import { InputFeed } from '../ingest/input-feed.ts';
 import { Pipeline } from '../ingest/pipeline.ts';
 import type { SourceSpec } from '../ingest/source.ts';
 import { type SourceDraft, SourceRegistry } from '../ingest/source-registry.ts';
@@ -175,7 +176,9 @@ async function furnish(config: LoadedConfig, log: Log, undo: (() => Promise<void
     live.define(series, def);
     twins.define(def);
     alerting.define(series, def);
+    feed.define(series, def);
   });
+  const feed = new InputFeed(tags);
   const notifications = new Notifications({
     channels: config.channels,
     store: store.records,
@@ -194,14 +197,15 @@ async function furnish(config: LoadedConfig, log: Log, undo: (() => Promise<void
     notifier: notifications,
   });
   await restore(recovered, tags, live, store);
-  const apply = new Apply(live, alerting.consumer);
-  const pipeline = new Pipeline({ ring, tags, clock, committer: store, consumer: apply });
+  const apply = new Apply(live, alerting.consumer, feed);
+  const pipeline = new Pipeline({ ring, tags, clock, committer: store, consumer: apply, onApplied: () => feed.settled() });
   store.onLost = (from, to) => pipeline.lose(from, to);
   const supervisor = new Supervisor({
     ...supervision(config, clock),
     isTenant: (tenant) => settings.isTenant(tenant),
     egress,
     pipeline,
+    feed,
     log,
   });
   const devices = devicesOf({ pipeline, supervisor, live });

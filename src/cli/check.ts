@@ -1,5 +1,6 @@
 /** `twinbox check FILE`: says what is wrong in a configuration file, without touching the plant. */
 import { loadConfig } from '../config/load.ts';
+import type { SourceSpec } from '../config/loaded.ts';
 import type { Environment } from '../config/secrets.ts';
 import { systemClock } from '../core/clock.ts';
 import { EXIT } from './exit.ts';
@@ -19,7 +20,18 @@ export async function runCheck(file: string, io: CheckIo = process): Promise<num
     return EXIT.config;
   }
   const { sources, twins } = outcome.value;
+  for (const warning of warningsOf(sources)) io.stdout.write(`warning: ${warning}\n`);
   const tagCount = sources.reduce((sum, source) => sum + source.tags.length, 0);
   io.stdout.write(`ok: ${sources.length} sources, ${tagCount} tags, ${twins.length} twins\n`);
   return EXIT.done;
+}
+
+/** A unit does not follow from an expression; nobody notices its lack until the value stands on a page. `unit: ""` says that there is none. */
+function warningsOf(sources: readonly SourceSpec[]): readonly string[] {
+  return sources.flatMap(({ id, type, tags }) => {
+    const bare = type === 'derived' ? tags.filter(({ unit }) => unit === undefined).map(({ tag_name: name }) => name) : [];
+    if (bare.length === 0) return [];
+    const more = bare.length > 1 ? ` and ${bare.length - 1} more` : '';
+    return [`the derived tag "${bare[0]}"${more} of source "${id}" has no unit; unit: "" where there is none`];
+  });
 }

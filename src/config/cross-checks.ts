@@ -2,16 +2,12 @@
 import { API_SOURCE, DEFAULT_TENANT } from '../core/tag.ts';
 import { TWIN_TYPES } from '../core/twin-type.ts';
 import { optionFaults } from '../drivers/source-options.ts';
+import { derivedFaults, namedSources } from './derived-checks.ts';
 import type { Fault, Path } from './fault.ts';
-import type { AlertRuleDocument, ConfigDocument, SourceDocument, TwinDocument } from './schema.ts';
-import { deriveRuleId, deriveSourceId } from './source-id.ts';
+import type { AlertRuleDocument, ConfigDocument, TwinDocument } from './schema.ts';
+import { deriveRuleId, sourceIdOf } from './source-id.ts';
 import { suggest } from './suggest.ts';
 import type { YamlFile } from './yaml-file.ts';
-
-/** The source's own id, or the one made from its name. */
-export function sourceIdOf(source: SourceDocument): string {
-  return source.id ?? deriveSourceId(source.tenant, source.name);
-}
 
 /** The rule's own id, or the one made from its name. */
 export function ruleIdOf(rule: AlertRuleDocument): string {
@@ -25,6 +21,7 @@ export function crossFaults(config: ConfigDocument, yaml: YamlFile): readonly Fa
   checks.tokens();
   checks.sources();
   checks.channels();
+  checks.derived();
   for (const [index, twin] of config.twins.entries()) checks.twin(twin, ['twins', index]);
   for (const [index, rule] of config.alert_rules.entries()) checks.alertRule(rule, ['alert_rules', index]);
   return checks.faults;
@@ -81,6 +78,11 @@ class CrossChecks {
         this.#fault([...path, ...fault.path], `${fault.message}${first ?? ''}`);
       }
     }
+  }
+
+  derived(): void {
+    for (const { path, message } of derivedFaults(this.#config)) this.#fault(path, message);
+    for (const { id, tenant, path } of namedSources(this.#config)) this.#sourceExists(id, tenant, path);
   }
 
   twin(twin: TwinDocument, path: Path): void {

@@ -11,3 +11,8 @@ export function deriveSourceId(tenant: string, name: string): string {
 export function deriveRuleId(tenant: string, name: string): string {
   return shortId('ar-', createHash('sha256').update(`${tenant}/${name}`).digest());
 }
+
+/** The source's own id, or the one made from its name. */
+export function sourceIdOf(source: { readonly id?: string | undefined; readonly tenant: string; readonly name: string }): string {
+  return source.id ?? deriveSourceId(source.tenant, source.name);
+}

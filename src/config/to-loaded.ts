@@ -4,7 +4,7 @@ import type { ChannelSpec } from '../alerts/notify/channel.ts';
 import type { ChannelConfig, TlsConfig } from '../alerts/notify/schema.ts';
 import { toRuleDraft } from '../alerts/schema.ts';
 import { DEFAULT_TENANT } from '../core/tag.ts';
-import { ruleIdOf, sourceIdOf } from './cross-checks.ts';
+import { ruleIdOf } from './cross-checks.ts';
 import type {
   ActuatorBindingSpec,
   ActuatorSpec,
@@ -18,6 +18,7 @@ import type {
 } from './loaded.ts';
 import { profilesDirOf } from './profiles.ts';
 import type { ConfigDocument, SourceDocument, TwinDocument } from './schema.ts';
+import { sourceIdOf } from './source-id.ts';
 import type { TlsFiles } from './tls-pair.ts';
 import type { YamlFile } from './yaml-file.ts';
 

@@ -53,4 +53,4 @@ export interface Emit {
 export type RejectReason = 'malformed' | 'unknown_tenant' | 'invalid_tag' | 'too_long' | 'invalid_time' | 'series_limit';
 
 /** Why a good reading was lost. */
-export type DropReason = 'store_full' | 'closed' | 'store_lost';
+export type DropReason = 'store_full' | 'closed' | 'store_lost' | 'derived_full';

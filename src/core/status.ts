@@ -18,6 +18,7 @@ export const BAD_NO_COMMUNICATION = 0x8031_0000 as StatusCode;
 export const BAD_NODE_ID_UNKNOWN = 0x8034_0000 as StatusCode;
 export const BAD_OUT_OF_RANGE = 0x803c_0000 as StatusCode;
 export const BAD_NOT_SUPPORTED = 0x803d_0000 as StatusCode;
+export const BAD_TYPE_MISMATCH = 0x8074_0000 as StatusCode;
 export const BAD_TIMEOUT = 0x800a_0000 as StatusCode;
 export const BAD_DECODING_ERROR = 0x8007_0000 as StatusCode;
 export const BAD_DEVICE_FAILURE = 0x808b_0000 as StatusCode;

@@ -1,5 +1,6 @@
 /** The contract of every driver: connect, run, optionally read and write, close. No loop of its own: the supervisor owns reconnecting. */
 import type { Clock } from '../core/clock.ts';
+import type { Derivation } from '../core/derivation.ts';
 import type { Emit } from '../core/emit.ts';
 import type { Log } from '../core/log.ts';
 import type { StatusCode } from '../core/status.ts';
@@ -92,6 +93,30 @@ export interface DriverContext {
   readonly egress?: Egress;
   /** Says how the link fares while `run` goes on; the supervisor shows it. */
   report(link: LinkReport): void;
+  /** The readings of all sources of the tenant; lent where tags are computed. */
+  readonly inputs?: InputFeed;
+}
+
+/** Other sources' readings, for tags that are computed from them. */
+export interface InputFeed {
+  /**
+   * Tells the listener the newest reading of each input, and from then on each newer one; late and backfilled ones are not told. The
+   * result ends it. Throws `config_invalid` where a tag would be computed from itself or has another owner, naming the circle or the owner.
+   */
+  follow(outputs: readonly Omit<Derivation, 'tenant' | 'source'>[], listener: InputListener): () => void;
+}
+
+/** Never throws. */
+export interface InputListener {
+  /** `place`: which input of which output. `value` null: none, the status says why. 64-bit integers come as numbers. */
+  hear(
+    place: { readonly output: number; readonly input: number },
+    timeMs: UnixMs,
+    value: number | boolean | string | null,
+    status: StatusCode,
+  ): void;
+  /** All that has come by now has been told. */
+  settled(): void;
 }
 
 /** Guards the connections of a source that was made over the API. */

@@ -1,5 +1,6 @@
 /** Which driver types exist: their schemas at once, their code (and its heavy libraries) only when a source needs it. */
 import type { z } from 'zod';
+import * as derived from './derived/options.ts';
 import type { DriverModule } from './driver.ts';
 import * as modbus from './modbus/options.ts';
 import * as mqtt from './mqtt/options.ts';
@@ -21,7 +22,7 @@ export interface DriverEntry {
   load(): Promise<DriverModule<unknown, unknown>>;
 }
 
-export const DRIVER_TYPES = ['opcua', 'modbus', 'mqtt', 'simulator'] as const;
+export const DRIVER_TYPES = ['opcua', 'modbus', 'mqtt', 'simulator', 'derived'] as const;
 export type DriverType = (typeof DRIVER_TYPES)[number];
 
 export const DRIVERS: Readonly<Record<DriverType, DriverEntry>> = {
@@ -29,6 +30,7 @@ export const DRIVERS: Readonly<Record<DriverType, DriverEntry>> = {
   modbus: { ...modbus, describe: modbus.describe, target: modbus.target, load: () => import('./modbus/driver.ts') },
   mqtt: { ...mqtt, describe: mqtt.describe, target: mqtt.target, trial: mqtt.trial, load: () => import('./mqtt/driver.ts') },
   simulator: { ...simulator, describe: simulator.describe, load: () => import('./simulator/driver.ts') },
+  derived: { ...derived, describe: derived.describe, load: () => import('./derived/driver.ts') },
 };
 
 /** How often a tag is polled, its own interval before the source's; undefined for sources that send by themselves. */

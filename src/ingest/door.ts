@@ -15,6 +15,9 @@ const PAD_SLOTS = textSlots(MAX_INLINE_BYTES);
 /** As in every driver's schema; a definition with such a unit surely rides inside the ring. */
 const MAX_UNIT_LENGTH = 64;
 
+/** The part of the ring that computed readings may fill. */
+const COMPUTED_SHARE = 3 / 4;
+
 export interface DoorOptions {
   readonly pipeline: Pipeline;
   readonly account: Account;
@@ -24,6 +27,8 @@ export interface DoorOptions {
   readonly isTenant: (tenant: string) => boolean;
   /** The latest time that is believed of a reading; asked only for one that lies MAX_AHEAD_MS ahead of the box. */
   readonly latestMs: () => UnixMs;
+  /** True for what is computed: it leaves a quarter of the ring to what comes from outside. */
+  readonly yields?: boolean;
 }
 
 export class Door implements Emit {
@@ -229,7 +234,8 @@ export class Door implements Emit {
   #push(entry: Entry, atMs: UnixMs, number: number, wide: string | bigint | undefined, status: StatusCode): void {
     const { ring } = this.#pipeline;
     const late = atMs < entry.lastMs && !this.#isSetBack(entry, atMs);
-    if ((entry.defined || this.#define(entry)) && pushInto(ring, entry, atMs, number, wide, status, late)) {
+    const mayEnter = !this.#options.yields || ring.backlog <= ring.slots * COMPUTED_SHARE;
+    if (mayEnter && (entry.defined || this.#define(entry)) && pushInto(ring, entry, atMs, number, wide, status, late)) {
       this.#pipeline.pushed(this.#account);
       if (!late) {
         entry.arrivedMs = this.#pipeline.nowMs;
@@ -237,7 +243,7 @@ export class Door implements Emit {
       }
       return;
     }
-    this.#account.drop('store_full');
+    this.#account.drop(mayEnter ? 'store_full' : 'derived_full');
     this.#pipeline.liveOnly((live) => pushInto(live, entry, atMs, number, wide, status, late));
   }
 

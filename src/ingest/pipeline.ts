@@ -33,6 +33,8 @@ export interface PipelineOptions {
   readonly clock: Clock;
   readonly committer: Committer;
   readonly consumer: Consumer;
+  /** Called when the consumer has heard of all that was published. What it pushes is heard of in the next round. */
+  readonly onApplied?: () => void;
 }
 
 export class Pipeline {
@@ -41,6 +43,7 @@ export class Pipeline {
   readonly clock: Clock;
   readonly #committer: Committer;
   readonly #visitor: RecordVisitor;
+  readonly #onApplied: () => void;
   readonly #flight = new Flight();
   readonly #liveOnly = new Ring(LIVE_ONLY_SLOTS);
   #liveApplied = 0 as Sequence;
@@ -57,6 +60,7 @@ export class Pipeline {
     this.tags = options.tags;
     this.clock = options.clock;
     this.#committer = options.committer;
+    this.#onApplied = options.onApplied ?? (() => undefined);
     this.#visitor = { ...visitorOf(options.consumer), define: () => undefined };
     this.#applied = this.ring.head;
     this.#published = this.ring.head;
@@ -173,6 +177,7 @@ export class Pipeline {
         if (this.clock.monotonicMs() >= endMs) return false;
       }
       this.#applyLiveOnly();
+      this.#onApplied();
       return true;
     } finally {
       this.#applying = false;

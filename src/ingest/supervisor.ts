@@ -8,6 +8,7 @@ import type { UnixMs } from '../core/time.ts';
 import type { Driver, DriverContext, DriverModule, DriverSpec, Egress, RawSample, Reading, TagRef } from '../drivers/driver.ts';
 import { type CommandFailure, failureOf, type WriteOutcome } from './commands.ts';
 import { Door } from './door.ts';
+import type { InputFeed } from './input-feed.ts';
 import { Account } from './ledger.ts';
 import type { Pipeline } from './pipeline.ts';
 import type { SourceSpec } from './source.ts';
@@ -29,6 +30,8 @@ export interface SupervisorOptions {
   readonly random: () => number;
   readonly isTenant: (tenant: string) => boolean;
   readonly latestMs: () => UnixMs;
+  /** Lent to sources that compute. */
+  readonly feed?: Pick<InputFeed, 'of'>;
   /** Where a driver type keeps its certificates. */
   readonly stateDir: (type: string) => string;
   /** Where sources that were made over the API may connect to; those of the file are the operator's word. */
@@ -169,9 +172,9 @@ export class Supervisor {
   }
 
   /** A door without a driver, for readings that come over REST. */
-  openDoor(source: string, tenant: string): Door {
+  openDoor(source: string, tenant: string, yields = false): Door {
     const { pipeline, isTenant, latestMs } = this.#options;
-    return new Door({ pipeline, account: this.account(source, tenant), source, tenant, isTenant, latestMs });
+    return new Door({ pipeline, account: this.account(source, tenant), source, tenant, isTenant, latestMs, yields });
   }
 
   /** The books of a source; those of REST are kept for each tenant apart. */
@@ -200,9 +203,14 @@ export class Supervisor {
       clock,
       log,
       random,
-      openDoor: () => this.openDoor(spec.id, spec.tenant),
+      openDoor: () => this.openDoor(spec.id, spec.tenant, spec.type === 'derived'),
       createDriver: (report) => this.#createDriver(spec, report),
     });
+  }
+
+  #lent(spec: SourceSpec): Pick<DriverContext, 'inputs'> {
+    const { feed } = this.#options;
+    return feed && spec.type === 'derived' ? { inputs: feed.of(spec.tenant, spec.id) } : {};
   }
 
   /** Of all its runs, as the accounts. */
@@ -228,7 +236,7 @@ export class Supervisor {
     const { clock, egress, stateDir } = this.#options;
     const log = this.#options.log.child({ source: spec.id });
     const guard = spec.managedBy === 'api' && egress ? { egress } : {};
-    const context: DriverContext = { log, clock, stateDir: stateDir(spec.type), ...guard, report };
+    const context: DriverContext = { log, clock, stateDir: stateDir(spec.type), ...guard, report, ...this.#lent(spec) };
     const module = await this.#options.drivers.load(spec);
     const driverSpec: DriverSpec<unknown, unknown> = { sourceId: spec.id, config: spec.config, tags: spec.tags };
     return module.createDriver(driverSpec, context);

@@ -26,6 +26,17 @@ test('a right file is counted', async () => {
   expect(await check(file)).toEqual({ code: 0, stdout: 'ok: 2 sources, 3 tags, 1 twins\n', stderr: '' });
 });
 
+test('derived tags without a unit are a warning, for each source', async () => {
+  const tags = '[{ tag_name: a, expression: x }, { tag_name: b, expression: x }, { tag_name: c, unit: "", expression: x > 1 }]';
+  const file = configFolder().write('config.yaml', `sources:\n- { id: calc, name: A, type: derived, tags: ${tags} }\n`);
+  expect(await check(file)).toEqual({
+    code: 0,
+    stdout:
+      'warning: the derived tag "a" and 1 more of source "calc" has no unit; unit: "" where there is none\nok: 1 sources, 3 tags, 0 twins\n',
+    stderr: '',
+  });
+});
+
 test('each fault of a wrong file is a line on standard error', async () => {
   const file = configFolder().write('config.yaml', 'log: { level: loud }\nauto_twins: 7\n');
   expect(await check(file)).toEqual({

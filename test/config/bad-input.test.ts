@@ -256,8 +256,8 @@ describe('keys and values', () => {
       name: 'an unknown type of source names the known ones and hides what follows from it',
       yaml: 'sources:\n- { name: A, type: modbsu, config: { nonsense: 1 } }\n- { name: B }\n- 7\n',
       faults: [
-        'config.yaml:2:20 sources.0.type – must be one of opcua, modbus, mqtt, simulator; did you mean modbus?',
-        'config.yaml:3:3 sources.1.type – is missing; must be one of opcua, modbus, mqtt, simulator',
+        'config.yaml:2:20 sources.0.type – must be one of opcua, modbus, mqtt, simulator, derived; did you mean modbus?',
+        'config.yaml:3:3 sources.1.type – is missing; must be one of opcua, modbus, mqtt, simulator, derived',
         'config.yaml:4:3 sources.2 – expected mapping, got number',
       ],
     },
