@@ -37,6 +37,7 @@ export const PROBLEMS = {
   not_acceptable: { status: 406 },
   request_timeout: { status: 408 },
   conflict: { status: 409 },
+  data_source_in_use: { status: 409 },
   managed_by_config: { status: 409 },
   limit_reached: { status: 409 },
   twin_exists: { status: 409 },
@@ -115,7 +116,8 @@ export class ApiError extends Error {
   }
 }
 
-const MAX_DETAILS = 100; // enough to see the pattern; 5,000 wrong points need no 5,000 sentences
+/** Of one answer. */
+export const MAX_DETAILS = 100; // enough to see the pattern; 5,000 wrong points need no 5,000 sentences
 
 /** A validation error; its message says how many details were left out. */
 export function invalid(details: readonly Detail[]): ApiError {

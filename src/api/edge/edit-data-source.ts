@@ -1,11 +1,13 @@
 /** POST /v1/data-sources, PUT and DELETE /v1/data-sources/{id}. */
 import { z } from 'zod';
+import type { SourceKey } from '../../ingest/source-registry.ts';
 import { JSON_BODY_LIMIT_BYTES, readJson } from '../body.ts';
 import { requireMatch, tagged } from '../conditional.ts';
 import type { Operation } from '../operation.ts';
-import { ApiError } from '../problem.ts';
+import { ApiError, MAX_DETAILS } from '../problem.ts';
 import { type Answer, type Call, documented, ok, type Route, route } from '../route.ts';
 import type { ApiServices } from '../services.ts';
+import { validate } from '../validate.ts';
 import { findSource, requireOwnSource } from './find-source.ts';
 import { renderDetail } from './render-source.ts';
 import { DATA_SOURCE_DETAIL_EXAMPLE, dataSourceDetailSchema } from './schema.ts';
@@ -52,13 +54,24 @@ const UPDATE_DATA_SOURCE: Operation = {
   errors: CHANGING_ERRORS,
 };
 
+const deleteQuery = z.object({
+  force: z
+    .enum(['0', '1', 'false', 'true'], 'must be 0, 1, false or true')
+    .optional()
+    .describe('1 or true deletes it although alert rules name it'),
+});
+
 const DELETE_DATA_SOURCE: Operation = {
   id: 'deleteDataSource',
   summary: 'Delete a data source',
-  description: 'Its telemetry stays; its revisions and secrets go.',
+  description: [
+    'Its telemetry stays; its revisions and secrets go. While alert rules name it as their `data_source_id` it is kept, and `details` names them;',
+    'with `force` it goes and they stay: without readings nothing fires or clears them any more but `no_data_seconds` and people.',
+  ].join('\n'),
   group: 'Data sources',
+  query: deleteQuery,
   answers: [{ status: 204, description: 'It is gone' }],
-  errors: CHANGING_ERRORS,
+  errors: ['data_source_in_use', ...CHANGING_ERRORS],
 };
 
 export function dataSourceEditRoutes(services: ApiServices): Route[] {
@@ -98,6 +111,21 @@ async function updateSource(services: ApiServices, call: Call): Promise<Answer> 
 
 async function deleteSource(services: ApiServices, call: Call): Promise<Answer> {
   const at = requireOwnSource(findSource(services, call));
-  await services.sources.remove(at, ({ revision }) => requireMatch(call.request.header('if-match'), revision));
+  const { force } = validate(deleteQuery, call.request.query());
+  await services.sources.remove(at, ({ revision }) => {
+    requireMatch(call.request.header('if-match'), revision);
+    if (force !== '1' && force !== 'true') requireUnused(services, at);
+  });
   return { status: 204, body: undefined };
+}
+
+/** Throws `data_source_in_use`. */
+function requireUnused({ alerting }: ApiServices, { tenant, id }: SourceKey): void {
+  const rules = alerting.rules.list(tenant).filter(({ dataSourceId }) => dataSourceId === id);
+  if (rules.length === 0) return;
+  const count = rules.length === 1 ? 'An alert rule names' : `${rules.length} alert rules name`;
+  const more = rules.length > MAX_DETAILS ? ` (the first ${MAX_DETAILS} are listed)` : '';
+  throw new ApiError('data_source_in_use', `${count} the data source; force=true deletes it all the same${more}.`, {
+    details: rules.slice(0, MAX_DETAILS).map((rule) => ({ field: `alert_rules.${rule.id}`, message: rule.name })),
+  });
 }
