@@ -171,6 +171,8 @@ export interface ApiServices {
     find(tenant: string, id: string): SourceDetail | undefined;
     /** What is wrong between the fields of a draft, and where it may not connect to; none where it may be saved. */
     faults(draft: SourceDraft, id: string): readonly { readonly field: string; readonly message: string }[];
+    /** What of a draft does not go with the tenant's other sources, whatever they are; none where it may be saved. */
+    conflicts(draft: SourceDraft, at: SourceKey): readonly { readonly field: string; readonly message: string }[];
     /** Where a draft leads, without secrets. */
     endpoint(draft: SourceDraft): string;
     create(tenant: string, draft: SourceDraft): Promise<StoredSource>;

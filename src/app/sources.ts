@@ -8,6 +8,7 @@ import type { SourceSpec } from '../ingest/source.ts';
 import { draftOf, type SourceDraft, type SourceRegistry } from '../ingest/source-registry.ts';
 import { type SourceTestResult, testSource } from '../ingest/source-test.ts';
 import type { Supervisor } from '../ingest/supervisor.ts';
+import { derivedConflicts } from './derived-conflicts.ts';
 import type { SourceCheck } from './source-check.ts';
 
 /** Each holds a connection and ten seconds at most. */
@@ -46,6 +47,7 @@ export function sourceServices({ supervisor, registry, check, clock }: SourcePar
       };
     },
     faults: (draft, id) => check.faults(draft, id),
+    conflicts: (draft, at) => derivedConflicts(draft, at, supervisor.specs()),
     create: (tenant, draft) => registry.create(tenant, draft),
     change: (at, edit) => registry.change(at, edit),
     remove: (at, allow) => registry.remove(at, allow),

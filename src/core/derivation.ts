@@ -22,7 +22,7 @@ export interface DerivationFault {
   readonly message: string;
 }
 
-/** Each tag that has another owner already, and the first tag of each circle. */
+/** Each tag that has another owner already, and of each circle the tag that comes last: without it there would be none. */
 export function derivationFaults(derivations: readonly Derivation[]): readonly DerivationFault[] {
   const owners = new Map<string, number>();
   const faults: DerivationFault[] = [];
@@ -54,15 +54,24 @@ function circles(derivations: readonly Derivation[], owners: ReadonlyMap<string,
         onPath.delete(top.index);
         done.add(top.index);
       } else if (onPath.has(value)) {
-        const circle = path.slice(path.findIndex(({ index }) => index === value)).map(({ index }) => derivations[index] as Derivation);
-        faults.push({
-          index: value,
-          message: `is computed from itself: ${[...circle, circle[0] as Derivation].map(shown).join(' from ')}`,
-        });
+        faults.push(
+          circleFault(
+            path.slice(path.findIndex(({ index }) => index === value)).map(({ index }) => index),
+            derivations,
+          ),
+        );
       } else if (!done.has(value)) enter(value);
     }
   }
   return faults;
+}
+
+/** `circle`: each is computed from the next, and the last from the first. */
+function circleFault(circle: readonly number[], derivations: readonly Derivation[]): DerivationFault {
+  const index = circle.reduce((last, each) => Math.max(last, each));
+  const at = circle.indexOf(index);
+  const round = [...circle.slice(at), ...circle.slice(0, at), index];
+  return { index, message: `is computed from itself: ${round.map((each) => shown(derivations[each] as Derivation)).join(' from ')}` };
 }
 
 function* inputsOf(index: number, derivations: readonly Derivation[], owners: ReadonlyMap<string, number>): Generator<number, undefined> {

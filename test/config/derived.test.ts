@@ -34,7 +34,9 @@ describe('derived tags of the file', () => {
     const second = '- { id: more, name: More, type: derived, tags: [{ tag_name: b, asset_id: x, expression: "c * 2" }] }';
     const first = file('{ tag_name: a, asset_id: x, expression: b + 1 }', '{ tag_name: c, asset_id: x, expression: a - 1 }');
     const faults = configFolder().faults(`${first}\n${second}`);
-    expect(faults).toEqual(['config.yaml:6:45 sources.0.tags.0.expression – is computed from itself: x/a from x/b from x/c from x/a']);
+    expect(faults).toEqual([
+      expect.stringContaining('sources.1.tags.0.expression – is computed from itself: x/b from x/c from x/a from x/b'),
+    ]);
   });
 
   it('have one owner', () => {

@@ -1,5 +1,6 @@
 /** The data sources under the API in memory: the real registry and the real checks over records and a supervisor that only remember. */
 import type { ApiServices } from '../../src/api/services.ts';
+import { derivedConflicts } from '../../src/app/derived-conflicts.ts';
 import { SourceCheck } from '../../src/app/source-check.ts';
 import { parseCidr } from '../../src/core/cidr.ts';
 import type { Clock } from '../../src/core/clock.ts';
@@ -67,6 +68,7 @@ export class FakeSources {
       remove: async (id) => {
         this.told.push(['remove', id]);
         hide(id);
+        this.specs.delete(id);
       },
     });
     this.services = {
@@ -84,6 +86,7 @@ export class FakeSources {
         );
       },
       faults: (draft, id) => check.faults(draft, id),
+      conflicts: (draft, at) => derivedConflicts(draft, at, [...this.specs.values()]),
       endpoint: (draft) => DRIVERS[draft.type].endpoint(draft.config),
       create: (tenant, draft) => this.registry.create(tenant, draft),
       change: (at, edit) => this.registry.change(at, edit),

@@ -14,6 +14,7 @@ import { CHANGING_ERRORS } from './edit-data-source.ts';
 import { findSource, requireOwnSource } from './find-source.ts';
 import { renderDetail, renderDraft } from './render-source.ts';
 import { DATA_SOURCE_DETAIL_EXAMPLE, dataSourceDetailSchema, draftFields } from './schema.ts';
+import { refuseConflicts } from './source-body.ts';
 
 const revisionSchema = z.object({ revision: z.int(), saved_at: timeSchema, ...draftFields });
 const rollbackSchema = z.strictObject({ revision: z.int().min(1).describe('one of the list') });
@@ -81,6 +82,7 @@ async function rollBack(services: ApiServices, call: Call): Promise<Answer> {
     requireMatch(call.request.header('if-match'), present.revision);
     const faults = services.sources.faults(found.draft, at.id);
     if (faults.length > 0) throw invalid(faults);
+    refuseConflicts(found.draft, at, services);
     return draftOf(found.draft);
   });
   const detail = findSource(services, call);

@@ -11,7 +11,7 @@ import { validate } from '../validate.ts';
 import { findSource, requireOwnSource } from './find-source.ts';
 import { renderDetail } from './render-source.ts';
 import { DATA_SOURCE_DETAIL_EXAMPLE, dataSourceDetailSchema } from './schema.ts';
-import { changedDraft, newDraft, newSourceSchema, sourceChangeSchema } from './source-body.ts';
+import { changedDraft, NEW_SOURCE, newDraft, newSourceSchema, refuseConflicts, sourceChangeSchema } from './source-body.ts';
 
 /** Of every change of a source. */
 export const SAVING_ERRORS = ['limit_reached', 'store_failed', 'store_stalled', 'storage_full'] as const;
@@ -28,7 +28,7 @@ const CREATE_DATA_SOURCE: Operation = {
   id: 'createDataSource',
   summary: 'Make a data source',
   description:
-    'It is saved, then connects by itself; `state` and `reason` say how that goes. It may connect to the addresses of `security.egress.allow` alone.',
+    'It is saved, then connects by itself; `state` and `reason` say how that goes. It may connect to the addresses of `security.egress.allow` alone. Derived tags that would go in a circle, or that another source computes, are refused.',
   group: 'Data sources',
   body: {
     schema: newSourceSchema,
@@ -93,6 +93,7 @@ export function dataSourceEditRoutes(services: ApiServices): Route[] {
 
 async function createSource(services: ApiServices, call: Call): Promise<Answer> {
   const draft = newDraft(await readJson(call.request, JSON_BODY_LIMIT_BYTES), services);
+  refuseConflicts(draft, { tenant: call.tenant, id: NEW_SOURCE }, services);
   const { id } = await services.sources.create(call.tenant, draft);
   const detail = services.sources.find(call.tenant, id);
   if (!detail) throw new ApiError('not_found', 'The data source was deleted as soon as it was made.');

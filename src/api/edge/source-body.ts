@@ -3,7 +3,7 @@ import { z } from 'zod';
 import { DRIVER_TYPES, type DriverType } from '../../drivers/registry.ts';
 import { MAX_TAGS_OF_REQUEST, optionFields } from '../../drivers/source-options.ts';
 import type { SourceTag } from '../../ingest/source.ts';
-import type { SourceDraft, StoredSource } from '../../ingest/source-registry.ts';
+import type { SourceDraft, SourceKey, StoredSource } from '../../ingest/source-registry.ts';
 import { requireMatch } from '../conditional.ts';
 import { invalid } from '../problem.ts';
 import type { ApiServices } from '../services.ts';
@@ -56,23 +56,33 @@ const CHANGES = Object.fromEntries(DRIVER_TYPES.map((type) => [type, changeVaria
 
 export const sourceChangeSchema = z.union(DRIVER_TYPES.map((type) => CHANGES[type])).meta({ id: 'DataSourceChange' });
 
+/** In place of the id that a source gets when it is made. */
+export const NEW_SOURCE = 'ds-new';
+
 /** Of a new source. Throws `validation_error`. */
 export function newDraft(body: unknown, { sources }: ApiServices): SourceDraft {
   const sent = validate(newSourceSchema, body);
   const draft = draftFrom(sent.type, sent);
-  refuse(draft, sources.faults(draft, 'ds-new'));
+  refuse(draft, sources.faults(draft, NEW_SOURCE));
   return draft;
 }
 
 /** What a PUT makes of a source. Throws `precondition_failed` or `validation_error`. */
-export function changedDraft(body: unknown, present: StoredSource, { sources }: ApiServices, ifMatch: string | undefined): SourceDraft {
+export function changedDraft(body: unknown, present: StoredSource, services: ApiServices, ifMatch: string | undefined): SourceDraft {
   const sent = validate(CHANGES[present.type], withKept(body, present));
   if (sent.id !== undefined && sent.id !== present.id)
     throw invalid([{ field: 'id', message: 'is not changed: must be the id of the path' }]);
   const draft = draftFrom(present.type, sent);
   requireMatch(ifMatch, present.revision);
-  refuse(draft, sources.faults(draft, present.id));
+  refuse(draft, services.sources.faults(draft, present.id));
+  refuseConflicts(draft, present, services);
   return draft;
+}
+
+/** Throws `validation_error` with what does not go with the tenant's other sources. */
+export function refuseConflicts(draft: SourceDraft, at: SourceKey, { sources }: ApiServices): void {
+  const conflicts = sources.conflicts(draft, at);
+  if (conflicts.length > 0) throw invalid(conflicts);
 }
 
 /** Throws `validation_error` with the faults, and with masks that stand for nothing. */

@@ -60,6 +60,11 @@ const OPTIONS = {
   customProp: (name: string, _get: unknown, values: ReadonlyMap<string, Operand>) => values.get(name),
 };
 
+/** What a valid expression asks for, without compiling it. */
+export function namesIn(expression: string): readonly string[] {
+  return checkTokens(expression, CONSTANT_NAMES).names;
+}
+
 /** Throws ExpressionError, whose message reads on after "the expression". */
 export function compileExpression(expression: string): Expression {
   const { names, spaced } = checkTokens(expression, CONSTANT_NAMES);

@@ -2,7 +2,7 @@
 import { z } from 'zod';
 import type { Derivation, InputRef } from '../../core/derivation.ts';
 import { idSchema, present, type TagOrigin, tagFields, tagNameSchema } from '../schema.ts';
-import { compileExpression } from './expression.ts';
+import { compileExpression, namesIn } from './expression.ts';
 import { ExpressionError, MAX_EXPRESSION_LENGTH } from './tokens.ts';
 
 export const configSchema = z.strictObject({});
@@ -62,7 +62,7 @@ export function inputsOf(tag: DerivedTag, names: readonly string[], sourceId: st
 /** What the valid tags of a source are computed from. */
 export function derivationsOf(tenant: string, source: string, tags: readonly DerivedTag[]): readonly Derivation[] {
   return tags.map((tag) => {
-    const inputs = inputsOf(tag, compileExpression(tag.expression).names, source);
+    const inputs = inputsOf(tag, namesIn(tag.expression), source);
     return { tenant, source, asset: tag.asset_id ?? source, tag: tag.tag_name, inputs };
   });
 }
