@@ -22,7 +22,7 @@ const REPLAY_ROWS = 10_000;
 /** What alerting asks of the house. */
 export interface AlertingPorts {
   readonly clock: Clock;
-  /** While false, time that passes without data does not count. */
+  /** While false, time that passes without data does not count, and no resolved alert is too old. */
   readonly clockTrusted: () => boolean;
   readonly log: Log;
   readonly records: AlertStore & Pick<RecordStore, 'documents' | 'putDocument' | 'removeDocument'>;
@@ -71,7 +71,7 @@ export class Alerting {
 
   constructor(ports: AlertingPorts) {
     this.#ports = ports;
-    const { clock, log, records, notifier, position, committed } = ports;
+    const { clock, clockTrusted, log, records, notifier, position, committed } = ports;
     this.#book = new AlertBook({
       now: () => clock.now(),
       onChange: (alert, watch) => {
@@ -91,6 +91,7 @@ export class Alerting {
     });
     this.#keeper = new Keeper({
       clock,
+      clockTrusted,
       log,
       records,
       notifier,

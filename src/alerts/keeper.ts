@@ -6,7 +6,6 @@
 import type { Clock } from '../core/clock.ts';
 import { GatewayError, messageOf } from '../core/errors.ts';
 import { type Log, ThrottledLog } from '../core/log.ts';
-import type { UnixMs } from '../core/time.ts';
 import type { AlertStore, StoredRuleState } from '../store/records.ts';
 import { type Alert, type AlertEvent, storedAlert } from './alert.ts';
 import { type Notifier, noticeOf } from './notice.ts';
@@ -23,6 +22,8 @@ const PATIENCE_MS = 10_000;
 
 export interface KeeperOptions {
   readonly clock: Clock;
+  /** While false, no resolved alert is too old to be kept. */
+  readonly clockTrusted: () => boolean;
   readonly log: Log;
   readonly records: Pick<AlertStore, 'saveAlerts'>;
   readonly notifier: Notifier;
@@ -196,12 +197,13 @@ export class Keeper {
   }
 
   #changeOf({ alerts, rules, forgotten, states }: Taken) {
+    const { clock, clockTrusted } = this.#options;
     const rows = rules.map((rule): StoredRuleState => {
       const body: RuleRow = { scope: scopeOf(rule) };
       return { tenant: rule.tenant, ruleId: rule.id, asset: RULE_ROW, body };
     });
     return {
-      nowMs: this.#options.clock.now() as UnixMs,
+      nowMs: clockTrusted() ? clock.now() : null,
       alerts: alerts.map(storedAlert),
       states: [...rows, ...states],
       forgotten: forgotten.map(({ tenant, id }) => ({ tenant, ruleId: id })),

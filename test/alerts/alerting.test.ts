@@ -41,6 +41,20 @@ describe('alerting', () => {
     await rig.kill();
   });
 
+  it('lets no resolved alert become too old while the clock is not to be trusted', async () => {
+    const { rig, series } = await rigWith(draft());
+    rig.trusted = false;
+    rig.hear(series, MORNING_MS, 90);
+    await rig.pass(1_000);
+    expect(rig.records.all()).toHaveLength(1);
+    expect(rig.records.agedByMs).toBeNull();
+    rig.trusted = true;
+    rig.hear(series, MORNING_MS + 1_000, 20);
+    await rig.pass(1_000);
+    expect(rig.records.agedByMs).toBeGreaterThan(MORNING_MS);
+    await rig.kill();
+  });
+
   it('lets a duration go by while a value is known to stand, and not behind a bad sample', async () => {
     const { rig, series, open } = await rigWith(draft({ durationMs: 20_000 }));
     rig.hear(series, MORNING_MS, 90);

@@ -6,6 +6,8 @@ import { MemoryRecords } from './memory-records.ts';
 export class MemoryAlerts extends MemoryRecords implements AlertStore {
   cursor: string | null = null;
   saves = 0;
+  /** By which the last save judged what is too old. */
+  agedByMs: number | null = null;
   readonly #alerts = new Map<string, StoredAlert>();
   readonly #states = new Map<string, StoredRuleState>();
 
@@ -13,7 +15,8 @@ export class MemoryAlerts extends MemoryRecords implements AlertStore {
     await this.gate;
     if (this.failing) throw new GatewayError('disk_full', 'no space left');
     this.saves++;
-    const { alerts, states, forgotten, cursor }: AlertChange = JSON.parse(JSON.stringify(change));
+    const { nowMs, alerts, states, forgotten, cursor }: AlertChange = JSON.parse(JSON.stringify(change));
+    this.agedByMs = nowMs;
     for (const alert of alerts) this.#alerts.set(alert.id, alert);
     for (const { tenant, ruleId } of forgotten) {
       for (const [key, state] of this.#states) if (state.tenant === tenant && state.ruleId === ruleId) this.#states.delete(key);
