@@ -7,7 +7,7 @@ import type { SeriesDef, SeriesId } from '../core/tag.ts';
 import type { UnixMs } from '../core/time.ts';
 import type { AlertFilter, AlertStore, RecordStore } from '../store/records.ts';
 import type { ChangesPage } from '../store/telemetry.ts';
-import { type Alert, fromStoredAlert, type Resolution } from './alert.ts';
+import { type Alert, fromStoredAlert, type Resolution, type Severity } from './alert.ts';
 import { AlertBook, type Remark } from './book.ts';
 import { RuleEngine, type SavedWatches } from './engine.ts';
 import { Keeper, RULE_ROW, type RuleRow, scopeOf } from './keeper.ts';
@@ -41,12 +41,15 @@ export interface AlertingPorts {
 
 /** For the metrics. */
 export interface AlertingStats {
+  /** That are enabled. */
   readonly rules: number;
-  readonly openAlerts: number;
+  readonly openAlerts: Readonly<Record<Severity, number>>;
+  /** Readings, once for each rule that asks for them. */
   readonly evaluations: number;
   /** Assets not watched and alerts not opened, as there are too many. */
   readonly unwatched: number;
   readonly refused: number;
+  /** For how long something has been waiting to be saved. */
   readonly lagMs: number;
 }
 
@@ -156,7 +159,7 @@ export class Alerting {
     const { ruleCount, evaluations, unwatched } = this.#engine;
     return {
       rules: ruleCount,
-      openAlerts: this.#book.size,
+      openAlerts: this.#book.bySeverity(),
       evaluations,
       unwatched,
       refused: this.#book.refused,

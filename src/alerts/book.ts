@@ -3,7 +3,7 @@ import { createHash } from 'node:crypto';
 import { shortestF32 } from '../core/float32.ts';
 import { shortId } from '../core/short-id.ts';
 import type { UnixMs } from '../core/time.ts';
-import type { Alert, AlertEvent, AlertValue, Resolution } from './alert.ts';
+import type { Alert, AlertEvent, AlertValue, Resolution, Severity } from './alert.ts';
 import { messageOf } from './message.ts';
 import type { Watch } from './watch.ts';
 
@@ -40,8 +40,11 @@ export class AlertBook {
     this.#options = options;
   }
 
-  get size(): number {
-    return this.#open.size;
+  /** How many are open. */
+  bySeverity(): Readonly<Record<Severity, number>> {
+    const counts = { critical: 0, warning: 0, info: 0 };
+    for (const { alert } of this.#open.values()) counts[alert.severity]++;
+    return counts;
   }
 
   get(tenant: string, id: string): Alert | undefined {

@@ -1,4 +1,6 @@
-/** What the house tells of itself to Prometheus: sources with their ledgers, the ring, the store. */
+/** What the house tells of itself to Prometheus: sources with their ledgers, the ring, the store, the alerts. */
+import { SEVERITIES } from '../alerts/alert.ts';
+import type { AlertingStats } from '../alerts/alerting.ts';
 import type { ChannelView } from '../alerts/notify/notifications.ts';
 import type { StreamsState, StreamView } from '../api/services.ts';
 import type { Ring } from '../core/ring.ts';
@@ -12,6 +14,7 @@ export interface MetricParts {
   readonly sources: readonly SourceView[];
   /** Readings that came over REST, by tenant. */
   readonly rest: readonly { readonly tenant: string; readonly ledger: LedgerCounts }[];
+  readonly alerts: AlertingStats;
   /** Of notification, of all tenants. */
   readonly channels: readonly ChannelView[];
   readonly ring: Ring;
@@ -29,6 +32,7 @@ export function metricFamilies(parts: MetricParts): MetricFamily[] {
     gauge('ring_backlog_slots', 'Records in the ring that are not written yet', { value: ring.backlog }),
     ...storeFamilies(parts),
     ...streamFamilies(parts.streams),
+    ...alertFamilies(parts.alerts),
     ...channelFamilies(parts),
   ];
 }
@@ -144,6 +148,21 @@ function streamFamilies({ streams, queuedBytes, sent, lost }: StreamsState): Met
       'Readings that a client did not get: queue_full is a client too slow, ended what waited when its stream ended',
       ...Object.entries(lost).map(([reason, value]) => ({ labels: { reason }, value })),
     ),
+  ];
+}
+
+function alertFamilies({ rules, openAlerts, evaluations, unwatched, refused, lagMs }: AlertingStats): MetricFamily[] {
+  return [
+    gauge('alert_rules', 'Rules that are enabled', { value: rules }),
+    gauge(
+      'alerts_open',
+      'Alerts that are not resolved',
+      ...SEVERITIES.map((severity) => ({ labels: { severity }, value: openAlerts[severity] })),
+    ),
+    counter('alert_evaluations_total', 'Readings held against a rule, once for each rule', { value: evaluations }),
+    gauge('alert_save_lag_seconds', 'For how long a change of an alert has waited to be saved', { value: lagMs / 1_000 }),
+    counter('alert_assets_unwatched_total', 'Assets that a rule does not watch, as too many are watched', { value: unwatched }),
+    counter('alerts_refused_total', 'Alerts that were not opened, as too many are open', { value: refused }),
   ];
 }
 

@@ -130,8 +130,9 @@ async function metricParts(parts: Parts, streams: StreamsState): Promise<MetricP
   const sources = supervisor.list();
   const rest = parts.settings.tenants.map((tenant) => ({ tenant, ledger: supervisor.account(API_SOURCE, tenant).counts() }));
   const channels = parts.notifications.views();
+  const alerts = parts.alerting.stats();
   const stream = streamView(parts);
-  return { version, sources, rest, channels, ring: pipeline.ring, stream, streams, store: await store.telemetry.stats() };
+  return { version, sources, rest, alerts, channels, ring: pipeline.ring, stream, streams, store: await store.telemetry.stats() };
 }
 
 function faultOf(store: StoreClient): 'store_failed' | 'disk_full' | 'store_stalled' | 'stopped' | null {

@@ -137,4 +137,20 @@ describe('alerting', () => {
     expect(rig.notices).toHaveLength(1);
     await rig.kill();
   });
+
+  it('counts its rules, its open alerts by severity, what it held against a rule and how long a save waits', async () => {
+    const { rig, series } = await rigWith(draft());
+    await rig.alerting.rules.create('default', draft({ value: 85 }, { severity: 'critical' }));
+    await rig.alerting.rules.create('default', draft({}, { enabled: false }));
+    rig.hear(rig.series('Pump_001', 'pressure'), MORNING_MS, 90);
+    rig.records.failing = true;
+    for (const [second, value] of [20, 82, 90].entries()) rig.hear(series, MORNING_MS + second * 1_000, value);
+    await rig.pass(3_000);
+    const counts = { rules: 2, openAlerts: { critical: 1, warning: 1, info: 0 }, evaluations: 6, unwatched: 0, refused: 0 };
+    expect(rig.alerting.stats()).toEqual({ ...counts, lagMs: 3_000 });
+    rig.records.failing = false;
+    await rig.pass(1_000);
+    expect(rig.alerting.stats()).toEqual({ ...counts, lagMs: 0 });
+    await rig.kill();
+  });
 });

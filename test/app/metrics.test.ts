@@ -39,6 +39,7 @@ test('the outcomes of a source and what is in flight add up to what it received'
       },
     ],
     rest: [{ tenant: 'default', ledger }],
+    alerts: { rules: 3, openAlerts: { critical: 1, warning: 4, info: 0 }, evaluations: 90, unwatched: 2, refused: 5, lagMs: 1_500 },
     channels: [],
     ring: new Ring(512),
     stream: { profile: 'sd-card', next: 50 as Sequence, durable: 44 as Sequence, fault: 'disk_full' },
@@ -94,5 +95,18 @@ test('the outcomes of a source and what is in flight add up to what it received'
     ['queue_full', 5],
     ['ended', 0],
   ]);
+  expect(values('alerts_open').map(({ labels, value }) => [labels?.['severity'], value])).toEqual([
+    ['critical', 1],
+    ['warning', 4],
+    ['info', 0],
+  ]);
+  const alerts = [
+    'alert_rules',
+    'alert_evaluations_total',
+    'alert_save_lag_seconds',
+    'alert_assets_unwatched_total',
+    'alerts_refused_total',
+  ];
+  expect(alerts.map((name) => values(name))).toEqual([3, 90, 1.5, 2, 5].map((value) => [{ value }]));
   expect(new Set(families.map(({ name }) => name)).size).toBe(families.length);
 });

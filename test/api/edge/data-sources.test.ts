@@ -1,6 +1,5 @@
 /** Data sources over the API: what may be said of one, what is kept of it, what is never shown, and who may not touch it. */
 import { describe, expect, it } from 'vitest';
-import { draft } from '../../alerts/rig.ts';
 import { ApiClient, type JsonResponse } from '../../support/api-client.ts';
 
 const MQTT = {
@@ -309,61 +308,5 @@ describe('the audit log', () => {
       ['DELETE', '/v1/data-sources/:id', id, 204],
     ]);
     expect(JSON.stringify(client.services.auditRows)).not.toContain('hunter2');
-  });
-});
-
-describe('a source that alert rules name', () => {
-  const RULE = { name: 'Hot', condition: { tag_name: 'speed', operator: 'gt', value: 80 } };
-
-  const ruleOn = (dataSourceId: string) => draft({ tagName: 'speed' }, { dataSourceId });
-
-  /** A source of the API, and a rule on it whose alert is open. */
-  async function watched() {
-    const client = new ApiClient();
-    const path = await made(client, { ...MODBUS, tags: [REGISTER] });
-    const id = path.split('/').at(-1) as string;
-    const rule = (await client.post('/v1/alert-rules', { ...RULE, data_source_id: id })).body.data;
-    client.services.hearReading({ source: id, asset: 'fan', tag: 'speed', timeMs: client.services.nowMs, value: 92 });
-    return { client, path, id, rule };
-  }
-
-  it.each(['', '?force=0', '?force=false'])('is kept by DELETE%s, which names the rules', async (search) => {
-    const { client, path, rule } = await watched();
-    const { status, body } = await client.send(path + search, { method: 'DELETE' });
-    expect([status, body.error.code]).toEqual([409, 'data_source_in_use']);
-    expect(body.error.details).toEqual([{ field: `alert_rules.${rule.id}`, message: 'Hot' }]);
-    expect((await client.get(path)).status).toBe(200);
-  });
-
-  it.each(['1', 'true'])('is deleted with force=%s, and the rule and its alert stay', async (force) => {
-    const { client, path, rule } = await watched();
-    expect((await client.send(`${path}?force=${force}`, { method: 'DELETE' })).status).toBe(204);
-    expect((await client.get(path)).status).toBe(404);
-    expect((await client.get(`/v1/alert-rules/${rule.id}`)).body.data.state).toBe('firing');
-    expect((await client.get('/v1/alerts')).body.data).toMatchObject([{ rule_id: rule.id, status: 'active' }]);
-  });
-
-  it('is deleted once they are gone, or when they are of another tenant or name no source', async () => {
-    const { client, path, id, rule } = await watched();
-    await client.send(`/v1/alert-rules/${rule.id}`, { method: 'DELETE' });
-    await client.services.alerting.rules.create('northwind', ruleOn(id));
-    await client.post('/v1/alert-rules', RULE);
-    expect((await client.send(path, { method: 'DELETE' })).status).toBe(204);
-  });
-
-  it('is not deleted by any force where If-Match names another revision, nor by one that is no word of ours', async () => {
-    const { client, path } = await watched();
-    const stale = await client.send(`${path}?force=1`, { method: 'DELETE', headers: { 'If-Match': '"9"' } });
-    expect(stale.status).toBe(412);
-    expectFault(await client.send(`${path}?force=yes`, { method: 'DELETE' }), 'force');
-    expect((await client.get(path)).status).toBe(200);
-  });
-
-  it('names a hundred of them and says how many there are', async () => {
-    const { client, path, id } = await watched();
-    for (let count = 0; count < 100; count++) await client.services.alerting.rules.create('default', ruleOn(id));
-    const { error } = (await client.send(path, { method: 'DELETE' })).body;
-    expect(error.details).toHaveLength(100);
-    expect(error.message).toContain('101 alert rules');
   });
 });
