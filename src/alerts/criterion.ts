@@ -54,9 +54,10 @@ export class Criterion {
     }
   }
 
-  /** True when what fired is over with this value. */
+  /** True when what fired is over with this value. Never while the condition holds, though `gte 80` may clear at 80 too. */
   clears(value: number, text: string | undefined): boolean {
-    if (Number.isNaN(this.#clear)) return !this.holds(value, text);
+    if (this.holds(value, text)) return false;
+    if (Number.isNaN(this.#clear)) return true;
     return this.operator === 'gt' || this.operator === 'gte' ? value <= this.#clear : value >= this.#clear;
   }
 }

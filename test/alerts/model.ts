@@ -82,5 +82,6 @@ function holds({ value, rate }: Point, { operator, value: threshold }: Condition
 function isOver(point: Point, condition: Condition): boolean {
   const { operator, clearValue } = condition;
   if (clearValue === undefined) return holds(point, condition) === false;
+  if (holds(point, condition)) return false;
   return operator === 'gt' || operator === 'gte' ? point.value <= clearValue : point.value >= clearValue;
 }

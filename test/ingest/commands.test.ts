@@ -193,7 +193,7 @@ describe('the end of a write', () => {
 
   it.each([
     ['stopped', (r: Rig) => r.p.supervisor.stop()],
-    ['changed', (r: Rig) => r.p.supervisor.change(source('plc', { tags: TAGS, name: 'other' }))],
+    ['changed', (r: Rig) => r.p.supervisor.change(source('plc', { tags: TAGS, config: { host: 'other' } }))],
     ['removed', (r: Rig) => r.p.supervisor.remove('plc')],
   ])('comes at once when the source is %s', async (_how, act) => {
     let stop: AbortSignal | undefined;
@@ -212,7 +212,7 @@ describe('the end of a write', () => {
   it('of a changed source leaves its books whole, and the new run takes writes', async () => {
     const r = await rig(confirm);
     await r.write('speed', 7);
-    await r.p.supervisor.change(source('plc', { tags: TAGS, name: 'other' }));
+    await r.p.supervisor.change(source('plc', { tags: TAGS, config: { host: 'other' } }));
     await r.b.clock.advance(0);
     expect(await r.write('speed', 8)).toMatchObject({ ok: true, value: 8 });
     expect(r.p.view('plc').writes).toMatchObject({ requested: 2, confirmed: 2 });

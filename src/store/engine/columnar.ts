@@ -4,7 +4,6 @@
  */
 import { existsSync, mkdirSync } from 'node:fs';
 import { join } from 'node:path';
-import type { Clock } from '../../core/clock.ts';
 import { GatewayError } from '../../core/errors.ts';
 import type { Ring } from '../../core/ring.ts';
 import type { Sequence, SeriesDef, SeriesId } from '../../core/tag.ts';
@@ -30,6 +29,7 @@ import { type BackupParts, copyStore } from './backup.ts';
 import { Blobs } from './blobs.ts';
 import type { Catalogue } from './catalogue.ts';
 import { Changes } from './changes.ts';
+import type { ColumnarOptions } from './columnar-options.ts';
 import { keepDamaged } from './damaged-copy.ts';
 import { DayFiles } from './day-files.ts';
 import { dayOf, windowOf } from './grid.ts';
@@ -46,27 +46,11 @@ import { Rollups } from './rollups.ts';
 import { sampleVisitor } from './sample-visitor.ts';
 import { Siblings } from './siblings.ts';
 import { Ballast } from './space.ts';
-import type { EngineHook } from './steps.ts';
 import { copyUnsealed, type UnsealedSamples } from './unsealed.ts';
 import { MAX_UNSEALED_BYTES } from './unsealed-limit.ts';
 import type { Wal } from './wal/log.ts';
-import { DEFAULT_SEGMENT_BYTES, openWal, type WalOptions } from './wal/open-wal.ts';
+import { DEFAULT_SEGMENT_BYTES, openWal } from './wal/open-wal.ts';
 import type { LostRange } from './wal/replay.ts';
-
-export interface ColumnarOptions {
-  readonly dir: string;
-  readonly clock: Clock;
-  /** Hears of damage: what is damaged, and how. */
-  readonly report: (what: string, error: unknown) => void;
-  /** Of the write-ahead log, where its own defaults do not fit. */
-  readonly log?: Omit<WalOptions, 'dir' | 'identity'>;
-  /** Bytes that the file system of `dir` has left; asked of the kernel unless given. */
-  readonly freeBytes?: () => number;
-  /** Memory for samples that are not sealed; by what the machine has unless given. */
-  readonly maxUnsealedBytes?: number;
-  /** Called between the steps of the work. For tests. */
-  readonly hook?: EngineHook;
-}
 
 /** Visits records to find where the next one starts. */
 const NOBODY = sampleVisitor(
