@@ -8,7 +8,10 @@ import type { Layout } from './reader.ts';
 const CLOCK_STEP_MS = 60_000;
 /** Data that jumps ahead by more came after a long rest, or by a clock that is wrong. */
 const DATA_STEP_MS = DAY_MS;
-/** So long nothing goes for its age after such a step: a clock that is wrong is usually set right, or noticed, within it. */
+/**
+ * So long nothing goes for its age after such a step, and after a start, before which one may have been: a clock that is wrong is usually
+ * set right, or noticed, within it.
+ */
 const REST_MS = 3_600_000;
 
 /** What is to go. A day's rollups stay behind its samples until they are too old themselves. */
@@ -29,11 +32,12 @@ export class Retention {
   readonly #clock: Clock;
   #offsetMs: number | undefined;
   #edgeMs: number | undefined;
-  #restUntilMs = Number.NEGATIVE_INFINITY;
+  #restUntilMs: number;
 
   constructor(layout: Layout, clock: Clock) {
     this.#layout = layout;
     this.#clock = clock;
+    this.#restUntilMs = clock.monotonicMs() + REST_MS;
   }
 
   /** The next thing that is too old. The policy's ages are measured from the newest sample that is not from the future. */
@@ -108,7 +112,7 @@ export class Retention {
     return Number.isFinite(edgeMs) ? edgeMs : undefined;
   }
 
-  /** Rests after a step of the clock, or of the data. */
+  /** Rests after a step of the clock, or of the data. What was before the start nobody knows. */
   #watch(edgeMs: number | undefined): void {
     const offsetMs = this.#clock.now() - this.#clock.monotonicMs();
     const clockStepMs = Math.abs(offsetMs - (this.#offsetMs ?? offsetMs));

@@ -10,6 +10,9 @@ import type { Engine } from '../../../src/store/engine.ts';
 import type { Columns, RawQuery, RecoveryReport, TimeRange } from '../../../src/store/telemetry.ts';
 import { Feed, type FeedOptions } from './feed.ts';
 
+/** So long after its start an engine may leave everything as it is. */
+const REST_MS = 3_600_000;
+
 /** Makes an engine that keeps everything in `dir`. Called again for the same folder after a close. */
 export type MakeEngine = (dir: string, clock: Clock) => Engine;
 
@@ -22,6 +25,7 @@ export interface Opened {
 export interface Rig {
   /** Turns the hands of the engine's clock; undefined is the real time. */
   setNow(nowMs: number | undefined): void;
+  /** Opens it an hour ago. */
   open(options?: FeedOptions): Promise<Opened>;
   /** Closes what is open and opens the same folder again. */
   reopen(): Promise<Opened>;
@@ -31,7 +35,12 @@ export function useRig(makeEngine: MakeEngine): Rig {
   let dir = '';
   let engine: Engine | undefined;
   let fixedMs: number | undefined;
-  const clock: Clock = { ...systemClock, now: () => (fixedMs ?? systemClock.now()) as UnixMs };
+  let laterMs = 0;
+  const clock: Clock = {
+    ...systemClock,
+    now: () => (fixedMs ?? systemClock.now()) as UnixMs,
+    monotonicMs: () => systemClock.monotonicMs() + laterMs,
+  };
   beforeEach(() => {
     dir = mkdtempSync(join(tmpdir(), 'store-'));
     fixedMs = undefined;
@@ -44,6 +53,7 @@ export function useRig(makeEngine: MakeEngine): Rig {
     await engine?.close();
     engine = makeEngine(dir, clock);
     const report = await engine.open();
+    laterMs += REST_MS;
     return { engine, report, feed: new Feed(engine, report, options) };
   };
   return {

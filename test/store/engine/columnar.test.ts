@@ -326,6 +326,7 @@ describe('the columnar engine', () => {
     feed.add(silent, old, 1);
     await feed.commit();
     await engine.setRetention({ maxAgeMs: 2 * DAY });
+    clock.advance(DAY / 24);
     await settle(engine);
     await engine.close();
 

@@ -128,6 +128,24 @@ describe('by age', () => {
     await rig.engine.close();
   });
 
+  it('rests for an hour after a start, because the clock may have been wrong before it', async () => {
+    const rig = await filled(3);
+    rig.clock.stepWall(400 * DAY);
+    rig.feed.add(rig.series[0] as SeriesId, rig.clock.now(), 1);
+    await rig.feed.commit();
+    rig.clock.busy(HOUR);
+    for (let start = 0; start < 2; start++) {
+      await rig.reopen();
+      await rig.retain({ maxAgeMs: 30 * DAY, rollupMaxAgeMs: 30 * DAY });
+      rig.clock.busy(59 * MINUTE);
+      await rig.settle();
+      expect(rig.files()).toEqual(expect.arrayContaining(['01-06', '01-07', '01-08']));
+    }
+    await rig.retain({ maxBytes: 1 });
+    expect(rig.files()).not.toContain('01-06'); // what there is no room for goes at once
+    await rig.engine.close();
+  });
+
   it('does not bring removed samples back after a crash, nor loses what came in for their days afterwards', async () => {
     const rig = await filled(2);
     const old = FIRST_DAY_MS - 5 * DAY;
