@@ -2,6 +2,7 @@
 import { describe, expect, it } from 'vitest';
 import { BAD, type StatusCode, UNCERTAIN } from '../../../src/core/status.ts';
 import type { UnixMs } from '../../../src/core/time.ts';
+import { draft } from '../../alerts/rig.ts';
 import { ApiClient } from '../../support/api-client.ts';
 import { sensor } from '../../support/fake-services.ts';
 
@@ -125,5 +126,34 @@ describe('the health of a twin', () => {
     expect(data.actuators).toEqual({ total: 2, operational: 1, error: 1 });
     expect(data.health).toBe('critical');
     expect(data.reasons).toMatchObject([{ part: 'actuator', id: 'open', code: 'source_down' }]);
+  });
+});
+
+describe('the alerts of a twin', () => {
+  it('are those of its asset that are not resolved, the newest fifty of them', async () => {
+    const client = pump({});
+    const { services } = client;
+    const { rules } = services.alerting;
+    const hear = (asset: string, minute: number) =>
+      services.hearReading({ source: 'ds-1', asset, tag: 't', timeMs: (services.nowMs + minute * 60_000) as UnixMs, value: 100 + minute });
+    for (let minute = 1; minute <= 60; minute++) {
+      await rules.create('default', draft({ tagName: 't', value: 99.5 + minute }, { name: `over by ${minute}` }));
+    }
+    for (let minute = 1; minute <= 60; minute++) hear('pump', minute);
+    hear('fan', 61);
+    await rules.create('northwind', draft({ tagName: 't', value: 0 }));
+    const { alerts } = await statusOf(client);
+    expect(alerts).toHaveLength(50);
+    expect(alerts[0]).toMatchObject({
+      severity: 'warning',
+      created_at: '2026-01-06T11:30:00Z',
+      message: expect.stringContaining('over by 60'),
+    });
+    expect(alerts.at(-1).created_at).toBe('2026-01-06T10:41:00Z');
+    await services.alerting.resolve({ tenant: 'default', id: alerts[0].id }, { by: 'anna', note: undefined });
+    await services.alerting.acknowledge({ tenant: 'default', id: alerts[1].id }, { by: 'anna', note: undefined });
+    const after = (await statusOf(client)).alerts;
+    expect(after.map(({ id }: { id: string }) => id).slice(0, 49)).toEqual(alerts.slice(1).map(({ id }: { id: string }) => id));
+    expect(after[49].created_at).toBe('2026-01-06T10:40:00Z');
   });
 });
