@@ -104,6 +104,8 @@ export interface InputFeed {
    * result ends it. Throws `config_invalid` where a tag would be computed from itself or has another owner, naming the circle or the owner.
    */
   follow(outputs: readonly Omit<Derivation, 'tenant' | 'source'>[], listener: InputListener): () => void;
+  /** Tells the listener the newest reading of each input, once, whoever else computes the outputs. */
+  present(outputs: readonly Omit<Derivation, 'tenant' | 'source'>[], listener: Pick<InputListener, 'hear'>): void;
 }
 
 /** Never throws. */

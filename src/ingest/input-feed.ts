@@ -13,7 +13,7 @@ type InputValue = Parameters<InputListener['hear']>[2];
 interface Following {
   readonly input: InputRef;
   readonly place: { readonly output: number; readonly input: number };
-  readonly listener: InputListener;
+  readonly listener: Pick<InputListener, 'hear'>;
   /** Of the newest reading that was told: series of one tag merge by time. */
   newestMs: number;
 }
@@ -41,6 +41,10 @@ export class InputFeed {
           outputs.map((output) => ({ ...output, tenant, source })),
           listener,
         ),
+      present: (outputs, listener) => {
+        for (const [output, { inputs }] of outputs.entries())
+          for (const [index, input] of inputs.entries()) this.#tellPresent(tenant, followingOf(input, output, index, listener));
+      },
     };
   }
 
@@ -79,7 +83,7 @@ export class InputFeed {
     const mine: (readonly [key: string, following: Following])[] = [];
     for (const [output, { tenant, inputs }] of derivations.entries()) {
       for (const [index, input] of inputs.entries()) {
-        const following: Following = { input, place: { output, input: index }, listener, newestMs: Number.NEGATIVE_INFINITY };
+        const following = followingOf(input, output, index, listener);
         const key = keyOf(tenant, input);
         mine.push([key, following]);
         this.#byTag.set(key, (this.#byTag.get(key) ?? new Set()).add(following));
@@ -130,6 +134,10 @@ export class InputFeed {
     }
     if (newest) tell([following], newest.lastMs as UnixMs, lastOf(newest), newest.lastStatus as StatusCode);
   }
+}
+
+function followingOf(input: InputRef, output: number, index: number, listener: Following['listener']): Following {
+  return { input, place: { output, input: index }, listener, newestMs: Number.NEGATIVE_INFINITY };
 }
 
 /** In the order of the followers; what is older than the newest that was told is history. */

@@ -12,6 +12,7 @@ import type { Door } from '../../src/ingest/door.ts';
 import { InputFeed } from '../../src/ingest/input-feed.ts';
 import { type Consumer, Pipeline } from '../../src/ingest/pipeline.ts';
 import type { SourceSpec } from '../../src/ingest/source.ts';
+import { testSource } from '../../src/ingest/source-test.ts';
 import { Supervisor } from '../../src/ingest/supervisor.ts';
 import { TagTable } from '../../src/ingest/tag-table.ts';
 import { ManualClock, MORNING_MS, turn } from '../support/manual-clock.ts';
@@ -292,6 +293,20 @@ describe('a derived tag', () => {
     ]);
     const written = await b.supervisor.write('calc', { assetId: 'boiler', tagName: 'y' }, 1, new AbortController().signal);
     expect(written).toMatchObject({ ok: false, code: 'not_writable' });
+  });
+
+  it('is tried with what its inputs were last, though another source computes it', async () => {
+    const b = box();
+    b.read('x', 7, 1);
+    await b.rest();
+    await b.derive('calc', [{ tag_name: 'y', expression: 'x + 1' }]);
+    const draft = b.specOf('ds-test', [
+      { tag_name: 'y', expression: 'x * 10' },
+      { tag_name: 'z', expression: 'w' },
+    ]);
+    const { success, message, sample } = await testSource(draft, { supervisor: b.supervisor, clock: b.clock });
+    expect({ success, message, sample }).toMatchObject({ success: false, message: 'no value for z', sample: { tagName: 'y', value: 10 } });
+    expect(b.of('y')).toHaveLength(1);
   });
 });
 

@@ -23,21 +23,24 @@ export function createDriver({ sourceId, tags }: DriverSpec<DerivedConfig, Deriv
   if (!inputs) throw new GatewayError('config_invalid', 'derived tags need readings to follow');
   const outputs = tags.map((tag) => outputOf(tag, sourceId));
   const byTag = new Map(outputs.map((output) => [tagKey(output), output]));
+  const derivations = outputs.map(({ derivation }) => derivation);
+  let isFollowing = false;
   return {
     connect: async (signal) => signal.throwIfAborted(),
     async run(emit, signal) {
-      const listener = new Listener(outputs, emit, context);
-      const leave = inputs.follow(
-        outputs.map(({ derivation }) => derivation),
-        listener,
-      );
+      const leave = inputs.follow(derivations, new Listener(outputs, emit, context));
+      isFollowing = true;
       try {
         await aborted(signal);
       } finally {
+        isFollowing = false;
         leave();
       }
     },
-    readNow: async (refs) => refs.map((ref) => readingOf(ref, byTag.get(tagKey(ref)))),
+    async readNow(refs) {
+      if (!isFollowing) inputs.present(derivations, { hear: (...heard) => hear(outputs, ...heard) }); // a trial, which is never run
+      return refs.map((ref) => readingOf(ref, byTag.get(tagKey(ref))));
+    },
     close: async () => {},
   };
 }
@@ -47,6 +50,10 @@ function outputOf(tag: DerivedTag, sourceId: string): Output {
   const assetId = tag.asset_id ?? sourceId;
   const derivation = { asset: assetId, tag: tag.tag_name, inputs: inputsOf(tag, expression.names, sourceId) };
   return { tag, assetId, tagName: tag.tag_name, derivation, calculation: new Calculation(expression), fault: undefined };
+}
+
+function hear(outputs: readonly Output[], ...[place, timeMs, value, status]: Parameters<InputListener['hear']>): void {
+  outputs[place.output]?.calculation.hear(place.input, timeMs, value, status);
 }
 
 /** It is as new as its inputs: there is no device to ask. */
