@@ -23,8 +23,9 @@ import {
   type ToStore,
   type ToWorker,
 } from './protocol.ts';
-import { faultOf } from './sqlite/database.ts';
-import { RecordsDatabase } from './sqlite/records.ts';
+import { faultOf, isDamage } from './sqlite/database.ts';
+import { openRecords, rescueRecords } from './sqlite/open-records.ts';
+import type { RecordsDatabase } from './sqlite/records.ts';
 import type { RecoveryReport } from './telemetry.ts';
 
 /** How often the engine is asked whether it has something to do in the background. */
@@ -36,7 +37,11 @@ class StoreWorker {
   readonly pace: Pace;
   readonly #ring: Ring;
   readonly #engine: ColumnarEngine;
-  readonly #records: RecordsDatabase;
+  readonly #recordsFile: string;
+  readonly #report: (what: string, error: unknown) => void;
+  #records: RecordsDatabase;
+  /** Its damage was met once: a disk that goes on spoiling it is not helped by another new one. */
+  #hasRescued = false;
   readonly #post: (message: FromWorker) => void;
   #read = 0 as Sequence;
   #syncedMs = 0;
@@ -49,7 +54,9 @@ class StoreWorker {
     this.pace = PACES[data.profile];
     this.#ring = new Ring(data.slots, data.ring);
     this.#engine = engine;
-    this.#records = new RecordsDatabase(join(data.dataDir, 'records.db'));
+    this.#recordsFile = join(data.dataDir, 'records.db');
+    this.#report = (what, error) => post({ kind: 'damage', what, reason: messageOf(error) });
+    this.#records = openRecords(this.#recordsFile, this.#report);
     this.#post = post;
   }
 
@@ -197,11 +204,22 @@ class StoreWorker {
 
   #call(method: string, args: readonly unknown[]): unknown {
     if (method === BACKUP_CALL) return this.#backup(String(args[0]));
-    const target: unknown = isOneOf(ENGINE_CALLS, method) ? this.#engine : isOneOf(RECORD_CALLS, method) ? this.#records : undefined;
-    const callee = (target as Record<string, (...given: readonly unknown[]) => unknown> | undefined)?.[method];
-    if (!callee) throw new GatewayError('not_supported', `the store has no call ${method}`);
-    return callee.apply(target, [...args]);
+    if (isOneOf(ENGINE_CALLS, method)) return callOf(this.#engine, method, args);
+    if (!isOneOf(RECORD_CALLS, method)) throw new GatewayError('not_supported', `the store has no call ${method}`);
+    try {
+      return callOf(this.#records, method, args);
+    } catch (error) {
+      if (this.#hasRescued || !(isDamage(error) || error instanceof SyntaxError)) throw error; // a body that is no JSON was not written so
+      this.#hasRescued = true;
+      this.#records.close();
+      this.#records = rescueRecords(this.#recordsFile, error, this.#report);
+      return callOf(this.#records, method, args);
+    }
   }
+}
+
+function callOf(target: object, method: string, args: readonly unknown[]): unknown {
+  return (target as Record<string, (...given: readonly unknown[]) => unknown>)[method]?.(...args);
 }
 
 function isOneOf(names: readonly string[], name: string): boolean {

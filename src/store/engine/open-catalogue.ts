@@ -7,7 +7,7 @@ import { join } from 'node:path';
 import Database from 'better-sqlite3';
 import { isGatewayError } from '../../core/errors.ts';
 import type { Sequence } from '../../core/tag.ts';
-import { sqliteError } from '../sqlite/database.ts';
+import { saysDamaged, sqliteError } from '../sqlite/database.ts';
 import { Catalogue, STAMP } from './catalogue.ts';
 import { type Report, suspectFile } from './catalogue-reads.ts';
 import { faultsOf, MIGRATIONS, TABLES } from './catalogue-tables.ts';
@@ -19,8 +19,6 @@ import { findIdentity } from './wal/identity.ts';
 import { segmentNumber, syncFile, syncFolder } from './wal/segment.ts';
 
 const { SqliteError } = Database;
-/** What says nothing about the content of a file: who meets these tries again later. */
-const PASSING = /^SQLITE_(BUSY|LOCKED|CANTOPEN|PERM|AUTH|FULL|NOMEM|PROTOCOL|IOERR(?!_READ|_SHORT_READ|_CORRUPTFS|_DATA))/;
 
 export interface OpenedCatalogue {
   readonly catalogue: Catalogue;
@@ -73,13 +71,6 @@ function isStamped(file: string): boolean {
   }
   const [version, stamp] = [header.readInt32BE(60), header.readInt32BE(68)];
   return version <= MIGRATIONS.length || stamp === STAMP + version;
-}
-
-/** Anything but what passes by itself and what a newer version has written. */
-function saysDamaged(error: unknown): boolean {
-  if (isGatewayError(error)) return error.cause !== undefined && saysDamaged(error.cause);
-  if (error instanceof SqliteError) return !PASSING.test(error.code);
-  return error instanceof Error && !('code' in error);
 }
 
 /** Whether a store has been here. */
