@@ -93,7 +93,11 @@ describe.skipIf(left)('a twin with sensors at a Modbus and an OPC UA server', ()
   });
 
   test('callers at the same time share one run', async () => {
-    const answers = await Promise.all([sync(), sync(), sync()]);
+    plc.freeze(); // so that the first run is not over before the others come
+    const asked = [sync(), sync(), sync()];
+    await new Promise((resolve) => setTimeout(resolve, DEVICE_TIMEOUT_MS / 4));
+    plc.thaw();
+    const answers = await Promise.all(asked);
     expect(new Set(answers.map(({ body }) => JSON.stringify(body))).size).toBe(1);
   });
 
