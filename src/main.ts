@@ -17,14 +17,14 @@ function program(): Command {
     .option('--data-dir <dir>', 'overrides data_dir')
     .option('--listen <host:port>', 'overrides api.listen')
     .action(async (options: { config: string; dataDir?: string; listen?: string }) =>
-      exitWith((await import('./cli/run.ts')).runDaemon(options)),
+      leaveWith((await import('./cli/run.ts')).runDaemon(options)),
     );
   root
     .command('demo')
     .description('run simulated devices and the daemon, all on this machine')
     .option('--dir <dir>', 'where the demo keeps its files', './twinbox-demo')
     .option('--listen <host:port>', 'where the API listens', '127.0.0.1:3000')
-    .action(async (options: { dir: string; listen: string }) => exitWith((await import('./cli/demo.ts')).runDemo(options)));
+    .action(async (options: { dir: string; listen: string }) => leaveWith((await import('./cli/demo.ts')).runDemo(options)));
   root
     .command('check')
     .description('check a configuration file; every fault with its place')
@@ -86,6 +86,12 @@ function addTokenCommands(token: Command): void {
     .argument('<id>')
     .option(...dataDir)
     .action(async (id: string, options: DataDirOption) => exitWith((await import('./cli/token.ts')).revokeToken(id, options)));
+}
+
+/** A daemon that has ended leaves, whatever timer or socket of a library is still there. */
+async function leaveWith(code: Promise<number>): Promise<void> {
+  await exitWith(code);
+  process.stdout.write('', () => process.exit());
 }
 
 async function exitWith(code: Promise<number>): Promise<void> {

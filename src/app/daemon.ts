@@ -2,10 +2,9 @@
 import { chmodSync, mkdirSync } from 'node:fs';
 import { hostname } from 'node:os';
 import { join } from 'node:path';
-import type { Alerting } from '../alerts/alerting.ts';
 import { Notifications } from '../alerts/notify/notifications.ts';
-import { type Api, createApi } from '../api/api.ts';
-import { type Listening, listen } from '../api/server.ts';
+import { createApi } from '../api/api.ts';
+import { listen } from '../api/server.ts';
 import type { LoadedConfig } from '../config/loaded.ts';
 import { systemClock } from '../core/clock.ts';
 import { GatewayError, messageOf } from '../core/errors.ts';
@@ -38,12 +37,10 @@ import { Reload } from './reload.ts';
 import { restoreLive } from './restore.ts';
 import { apiServices } from './services.ts';
 import { SourceCheck } from './source-check.ts';
+import { API_CLOSE_MS, begin, stopAll } from './stop.ts';
 import { devicesOf } from './sync-devices.ts';
 import { openTls } from './tls.ts';
 import { buildMs, version } from './version.ts';
-
-/** The API's share of the five seconds that a stop may take. */
-const API_CLOSE_MS = 1_000;
 
 export interface DaemonOptions {
   readonly config: LoadedConfig;
@@ -68,8 +65,8 @@ export interface Daemon {
   status(): DaemonStatus;
   /** Takes a changed configuration, as far as it may change while the daemon runs; the log says what of it has to wait. Rejects `config_invalid`. */
   reload(config: LoadedConfig): Promise<void>;
-  /** Sources, ring, API, store; nothing acknowledged is lost. Safe to call twice. */
-  stop(): Promise<void>;
+  /** Sources, ring, API, store; nothing acknowledged is lost. Resolves within five seconds with the parts that hang. Safe to call twice. */
+  stop(): Promise<readonly string[]>;
 }
 
 /** Starts everything; resolves when the API answers and the sources have been told to start. Throws GatewayErrors. */
@@ -123,7 +120,7 @@ async function build(config: LoadedConfig, log: Log, undo: (() => Promise<void> 
   const createdOf = (sources: readonly SourceSpec[]) => createdTimes(store, sources, clock.now());
   const reload = new Reload(config, { ...house, createdTimes: createdOf, log: log.child({ part: 'reload' }) });
   const [unlock] = undo;
-  let stopped: Promise<void> | undefined;
+  let stopped: Promise<readonly string[]> | undefined;
   return {
     url: `${certificate ? 'https' : 'http'}://${listening.host.includes(':') ? `[${listening.host}]` : listening.host}:${listening.port}`,
     adminTokenFile,
@@ -131,7 +128,12 @@ async function build(config: LoadedConfig, log: Log, undo: (() => Promise<void> 
     status: () => statusOf(supervisor, store),
     reload: (next) => reload.take(next),
     stop: () => {
-      stopped ??= stopAll({ supervisor, running, parts, alerting, notifying, api, listening, store, log }).finally(unlock);
+      stopped ??= stopAll({ clock: systemClock, log, supervisor, running, parts, alerting, notifying, api, listening, store }).then(
+        (hung) => {
+          if (hung.length === 0) void unlock?.(); // what hangs may still write: then the end of the process unlocks
+          return hung;
+        },
+      );
       return stopped;
     },
   };
@@ -233,54 +235,6 @@ function statusOf(supervisor: Supervisor, store: StoreClient): DaemonStatus {
   const views = supervisor.list();
   const up = views.filter(({ state }) => state === 'connected' || state === 'degraded').length;
   return { sourcesUp: up, sources: views.length, tags: views.reduce((sum, view) => sum + view.tagCount, 0), store: store.health };
-}
-
-interface Running {
-  readonly supervisor: Supervisor;
-  readonly running: AbortController;
-  readonly parts: readonly Promise<void>[];
-  readonly alerting: Alerting;
-  readonly notifying: Begun;
-  readonly api: Api;
-  readonly listening: Listening;
-  readonly store: StoreClient;
-  readonly log: Log;
-}
-
-/** A part that outlives others at the stop. */
-interface Begun {
-  stop(): Promise<void>;
-}
-
-function begin(run: (signal: AbortSignal) => Promise<void>): Begun {
-  const running = new AbortController();
-  const ended = run(running.signal);
-  return {
-    stop: () => {
-      running.abort();
-      return ended;
-    },
-  };
-}
-
-/** Each step goes on whatever the one before it said: a driver that hangs must not keep the store from committing. */
-async function stopAll({ supervisor, running, parts, alerting, notifying, api, listening, store, log }: Running): Promise<void> {
-  const step = async (name: string, act: () => Promise<unknown>) => {
-    try {
-      await act();
-    } catch (error) {
-      log.error({ step: name, reason: messageOf(error) }, 'a part did not stop as it should');
-    }
-  };
-  api.endStreams();
-  await step('sources', () => supervisor.stop());
-  running.abort();
-  await step('pipeline', () => Promise.all(parts));
-  await step('alerts', () => alerting.close());
-  await step('notifications', () => notifying.stop());
-  await step('api', () => listening.close(API_CLOSE_MS));
-  await step('audit', () => api.close(API_CLOSE_MS));
-  await step('store', () => store.stop());
 }
 
 async function restore(recovered: RecoveryReport, tags: TagTable, live: LiveValues, store: StoreClient): Promise<void> {

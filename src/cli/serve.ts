@@ -2,7 +2,7 @@
 import { type Daemon, startDaemon } from '../app/daemon.ts';
 import { formatFault, type Outcome } from '../config/fault.ts';
 import type { LoadedConfig } from '../config/loaded.ts';
-import { systemClock } from '../core/clock.ts';
+import { aborted, endsWithin, systemClock } from '../core/clock.ts';
 import { isGatewayError, messageOf } from '../core/errors.ts';
 import type { Log } from '../core/log.ts';
 import { createLogger, isJournal, type LogLevel } from '../system/logger.ts';
@@ -11,6 +11,10 @@ import { EXIT } from './exit.ts';
 
 /** Promised to whoever stops us; systemd waits twice as long before it kills. */
 const STOP_DEADLINE_MS = 5_000;
+/** One Ctrl-C comes twice where npm passes on what the terminal has sent already. */
+const SAME_SIGNAL_MS = 500;
+/** For the last lines of the log. */
+const FLUSH_MS = 500;
 const STATUS_INTERVAL_MS = 10_000;
 /** Of a file that is wrong as a whole the first lines tell enough. */
 const MAX_FAULTS = 20;
@@ -29,15 +33,14 @@ export function standardLog(level: LogLevel): Log {
 
 /** Resolves with the exit status when SIGTERM or SIGINT has stopped the daemon, or when it could not start. */
 export async function serve(config: LoadedConfig, log: Log, hooks: ServeHooks = {}): Promise<number> {
-  const signals = new AbortController();
-  const onSignal = () => signals.abort();
-  process.on('SIGTERM', onSignal);
-  process.on('SIGINT', onSignal);
+  const signal = endSignal();
   const reloads = new Reloads(log);
   if (hooks.reread) process.on('SIGHUP', () => reloads.ask());
   let daemon: Daemon;
   try {
-    daemon = await startDaemon({ config, log });
+    const starting = startDaemon({ config, log });
+    await endsInTime(starting, signal, log);
+    daemon = await starting;
   } catch (error) {
     if (!isGatewayError(error)) throw error;
     log.error({ code: error.code }, messageOf(error));
@@ -45,8 +48,46 @@ export async function serve(config: LoadedConfig, log: Log, hooks: ServeHooks = 
   }
   await hooks.onReady?.(daemon);
   if (hooks.reread) reloads.start(daemon, hooks.reread);
-  await watch(daemon, log, signals.signal);
+  const notify = new SdNotify({ env: process.env, clock: systemClock, log });
+  await Promise.race([watch(daemon, { log, notify }, signal), aborted(signal)]); // systemd may think for seconds about a message
+  void notify.stopping();
   return stop(daemon, log);
+}
+
+/** Aborts at SIGTERM or SIGINT. Another one later ends the process at once, as signals do by themselves. */
+function endSignal(): AbortSignal {
+  const controller = new AbortController();
+  const onSignal = () => {
+    if (controller.signal.aborted) return;
+    controller.abort();
+    void systemClock.sleep(SAME_SIGNAL_MS).then(() => {
+      process.off('SIGTERM', onSignal);
+      process.off('SIGINT', onSignal);
+    });
+  };
+  process.on('SIGTERM', onSignal);
+  process.on('SIGINT', onSignal);
+  return controller.signal;
+}
+
+/** A start that is told to end is waited for as long as a stop may take; nothing has been acknowledged yet that it could lose. */
+async function endsInTime(starting: Promise<unknown>, signal: AbortSignal, log: Log): Promise<void> {
+  const started = starting.then(
+    () => undefined,
+    () => undefined,
+  );
+  await Promise.race([started, aborted(signal)]);
+  if (!signal.aborted || (await endsWithin(systemClock, STOP_DEADLINE_MS, started))) return;
+  log.error({}, 'told to end before the start was done; leaving without it');
+  await leaveAtOnce();
+}
+
+/** `process.exit` would wait for a thread that sits in a system call, on a disk that hangs for ever. */
+async function leaveAtOnce(): Promise<never> {
+  const flushed = new Promise<void>((resolve) => process.stdout.write('', () => resolve()));
+  await endsWithin(systemClock, FLUSH_MS, flushed);
+  process.kill(process.pid, 'SIGKILL');
+  return aborted(new AbortController().signal) as Promise<never>;
 }
 
 /** One reload at a time; a signal that comes before or meanwhile asks for one more. */
@@ -94,9 +135,13 @@ class Reloads {
   }
 }
 
+interface Told {
+  readonly log: Log;
+  readonly notify: SdNotify;
+}
+
 /** Tells systemd how we fare, until the signal. */
-async function watch(daemon: Daemon, log: Log, signal: AbortSignal): Promise<void> {
-  const notify = new SdNotify({ env: process.env, clock: systemClock, log });
+async function watch(daemon: Daemon, { log, notify }: Told, signal: AbortSignal): Promise<void> {
   const fields = {
     url: daemon.url,
     ...(daemon.fingerprint && { fingerprint_sha256: daemon.fingerprint }),
@@ -114,7 +159,6 @@ async function watch(daemon: Daemon, log: Log, signal: AbortSignal): Promise<voi
     }
   }
   await watchdog;
-  await notify.stopping();
 }
 
 function statusLine(daemon: Daemon): string {
@@ -124,15 +168,19 @@ function statusLine(daemon: Daemon): string {
 
 async function stop(daemon: Daemon, log: Log): Promise<number> {
   const startMs = systemClock.monotonicMs();
-  const deadline = new AbortController();
-  const late = systemClock.sleep(STOP_DEADLINE_MS, deadline.signal).then(
-    () => true,
-    () => false,
+  let hung: readonly string[] = ['stop'];
+  await endsWithin(
+    systemClock,
+    STOP_DEADLINE_MS,
+    daemon.stop().then((parts) => {
+      hung = parts;
+    }),
   );
-  const hung = await Promise.race([daemon.stop().then(() => false), late]);
-  deadline.abort();
   const tookMs = Math.round(systemClock.monotonicMs() - startMs);
-  if (hung) log.error({ took_ms: tookMs }, 'a part hung; leaving without it');
-  else log.info({ took_ms: tookMs }, 'twinbox has stopped');
-  return hung ? EXIT.failed : EXIT.done;
+  if (hung.length > 0) {
+    log.error({ took_ms: tookMs, parts: hung.join(', ') }, 'a part hangs; leaving without it');
+    return leaveAtOnce();
+  }
+  log.info({ took_ms: tookMs }, 'twinbox has stopped');
+  return EXIT.done;
 }

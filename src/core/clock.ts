@@ -29,3 +29,17 @@ export function aborted(signal: AbortSignal): Promise<void> {
   if (signal.aborted) return Promise.resolve();
   return new Promise((resolve) => signal.addEventListener('abort', () => resolve(), { once: true }));
 }
+
+/** True when the act ended in time, false when it hangs. Rejects as the act does, in time. */
+export async function endsWithin(clock: Clock, limitMs: number, act: Promise<unknown>): Promise<boolean> {
+  const timer = new AbortController();
+  const late = clock.sleep(limitMs, timer.signal).then(
+    () => false,
+    () => true,
+  );
+  try {
+    return await Promise.race([act.then(() => true), late]);
+  } finally {
+    timer.abort();
+  }
+}

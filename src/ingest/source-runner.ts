@@ -1,5 +1,5 @@
 /** One source's life: connect, run, back off, again; its state, its doors, its account. */
-import type { Clock } from '../core/clock.ts';
+import { type Clock, endsWithin } from '../core/clock.ts';
 import { type ErrorCode, GatewayError, isGatewayError, messageOf } from '../core/errors.ts';
 import { type Log, ThrottledLog } from '../core/log.ts';
 import { retryDelaysMs } from '../core/retry.ts';
@@ -262,19 +262,5 @@ export class SourceRunner {
     if (state !== this.#state) this.#options.log.info({ state, reason }, 'source state');
     this.#state = state;
     this.#reason = reason;
-  }
-}
-
-/** True when the act ended in time, false when it hangs. Rejects as the act does. */
-async function endsWithin(clock: Clock, limitMs: number, act: Promise<void>): Promise<boolean> {
-  const timer = new AbortController();
-  const late = clock.sleep(limitMs, timer.signal).then(
-    () => false,
-    () => true,
-  );
-  try {
-    return await Promise.race([act.then(() => true), late]);
-  } finally {
-    timer.abort();
   }
 }

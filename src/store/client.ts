@@ -1,6 +1,6 @@
 /** The main thread's side of the store: calls to the worker, who waits for what to be durable, and a new worker when one dies. */
 import type { MessagePort, Worker } from 'node:worker_threads';
-import type { Clock } from '../core/clock.ts';
+import { type Clock, endsWithin } from '../core/clock.ts';
 import { GatewayError, messageOf } from '../core/errors.ts';
 import type { Log } from '../core/log.ts';
 import type { Ring } from '../core/ring.ts';
@@ -28,6 +28,7 @@ import { Waiters } from './waiters.ts';
 
 const RESTART_DELAY_MS = 200; // at most five a second, and data back within one
 const STOP_TIMEOUT_MS = 4_000;
+const QUERY_END_MS = 500;
 
 export interface StoreClientOptions {
   readonly dataDir: string;
@@ -156,7 +157,7 @@ export class StoreClient {
       this.#onStopped = resolve;
     });
     const error = new GatewayError('stopped', 'the store has stopped');
-    await this.#query.end(error);
+    await endsWithin(clock, QUERY_END_MS, this.#query.end(error)); // a query that hangs must not cost the last commit
     if (this.#running) this.#send({ kind: 'stop' });
     const timeout = new AbortController();
     const late = clock.sleep(STOP_TIMEOUT_MS, timeout.signal).then(

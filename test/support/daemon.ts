@@ -23,6 +23,7 @@ export class TestDaemon {
   readonly url: string;
   /** Holds the configuration and the data. */
   readonly folder: string;
+  readonly #env: Readonly<Record<string, string>>;
   #process: TestProcess;
   #token = '';
   /** From the last start to the first answer of /readyz that says ready. */
@@ -31,7 +32,8 @@ export class TestDaemon {
   /** Where it keeps its data. */
   readonly dataDir: string;
 
-  private constructor(folder: string, dataDir: string, port: number) {
+  private constructor(folder: string, dataDir: string, port: number, env: Readonly<Record<string, string>>) {
+    this.#env = env;
     this.folder = folder;
     this.dataDir = dataDir;
     this.url = `http://127.0.0.1:${port}`;
@@ -39,13 +41,16 @@ export class TestDaemon {
   }
 
   /** Starts `dist/main.js` and waits until it is ready. `config` is the document without `api`; `data_dir` may be absent. */
-  static async start(config: Readonly<Record<string, unknown>> & { readonly data_dir?: string }): Promise<TestDaemon> {
+  static async start(
+    config: Readonly<Record<string, unknown>> & { readonly data_dir?: string },
+    env: Readonly<Record<string, string>> = {},
+  ): Promise<TestDaemon> {
     if (!existsSync(MAIN)) throw new Error(`${MAIN} is missing: run "npm run build" first`);
     const folder = await mkdtemp(join(tmpdir(), 'twinbox-test-'));
     const port = await freePort();
     const document = { data_dir: 'data', api: { listen: `127.0.0.1:${port}`, rate_limit: 'off' }, ...config };
     await writeFile(join(folder, 'config.yaml'), stringify(document), { mode: 0o600 });
-    const daemon = new TestDaemon(folder, config.data_dir ?? join(folder, 'data'), port);
+    const daemon = new TestDaemon(folder, config.data_dir ?? join(folder, 'data'), port, env);
     try {
       await daemon.ready();
     } catch (error) {
@@ -149,7 +154,7 @@ export class TestDaemon {
   }
 
   #spawn(): TestProcess {
-    return new TestProcess(process.execPath, [MAIN, 'run', '-c', join(this.folder, 'config.yaml')]);
+    return new TestProcess(process.execPath, [MAIN, 'run', '-c', join(this.folder, 'config.yaml')], this.#env);
   }
 
   async #request(path: string, init: RequestInit & { headers?: Record<string, string> }): Promise<Answer> {
