@@ -1,4 +1,4 @@
-/** Answers kept for a repeat of their request: by token, path and the client's key, for a day and within a bound. */
+/** Answers kept for a repeat of their request: by token, path and the client's key, for a day, and so many bytes for each token. */
 import type { UnixMs } from '../../core/time.ts';
 import type { KeptRequest, RequestKey } from '../records.ts';
 import type { Database } from './database.ts';
@@ -11,8 +11,21 @@ export const KEPT_ANSWER_TABLE = `CREATE TABLE kept_answer (
    CREATE INDEX kept_answer_age ON kept_answer (at_ms);`;
 
 const KEPT_MS = 86_400_000;
-/** One a second for fourteen hours. Answers to POST are some hundred bytes, so this is some ten megabytes. */
-const MAX_ANSWERS = 50_000;
+/** Answers to POST are some hundred bytes: of one token's some six thousand, the newest. What it floods is its own share. */
+const MAX_TOKEN_BYTES = 4 * 1024 * 1024;
+/** Of all together, however many tokens there are. */
+const MAX_BYTES = 32 * 1024 * 1024;
+/** What is too many goes each sixteenth of a bound, as finding the place to cut reads all that is bound. */
+const TRIM_SHARE = 1 / 16;
+/** A row's numbers, hash, token and place in the index, about. */
+const ROW_BYTES = 200;
+const SIZE = `${ROW_BYTES} + octet_length(path) + octet_length(key) + octet_length(headers) + octet_length(body)`;
+
+/** In bytes. */
+interface Limits {
+  readonly token: number;
+  readonly all: number;
+}
 
 interface Row {
   readonly sha256: string;
@@ -23,14 +36,15 @@ interface Row {
 
 export class KeptAnswers {
   readonly #database: Database;
-  readonly #limit: number;
-  /** Since the last trim; the first answer after a start trims. */
+  readonly #limits: Limits;
+  /** Bytes kept since the last trim of each token's; the first answer after a start trims. */
+  readonly #keptOf = new Map<string, number>();
   #kept = Number.POSITIVE_INFINITY;
 
-  /** `limit` is a knob for tests. */
-  constructor(database: Database, limit = MAX_ANSWERS) {
+  /** `limits` are a knob for tests. */
+  constructor(database: Database, limits: Limits = { token: MAX_TOKEN_BYTES, all: MAX_BYTES }) {
     this.#database = database;
-    this.#limit = limit;
+    this.#limits = limits;
   }
 
   find(key: RequestKey, nowMs: UnixMs): KeptRequest | undefined {
@@ -42,23 +56,42 @@ export class KeptAnswers {
 
   /** An older answer under the same key is replaced. */
   keep(key: RequestKey, answer: KeptRequest, nowMs: UnixMs): void {
+    const headers = JSON.stringify(answer.headers);
     this.#database.prepare('DELETE FROM kept_answer WHERE at_ms <= ?').run(nowMs - KEPT_MS);
     this.#database
       .prepare(
         'INSERT OR REPLACE INTO kept_answer (token_id, path, key, at_ms, sha256, status, headers, body) VALUES (?, ?, ?, ?, ?, ?, ?, ?)',
       )
-      .run(key.tokenId, key.path, key.key, nowMs, answer.sha256, answer.status, JSON.stringify(answer.headers), answer.body);
-    if (++this.#kept > this.#limit / 100) this.#trim();
+      .run(key.tokenId, key.path, key.key, nowMs, answer.sha256, answer.status, headers, answer.body);
+    const sizeBytes = ROW_BYTES + [key.path, key.key, headers, answer.body].reduce((sum, text) => sum + Buffer.byteLength(text), 0);
+    this.#trimToken(key.tokenId, sizeBytes);
+    this.#trimAll(sizeBytes);
   }
 
-  /** Each hundredth of the limit, as finding the place to cut walks the whole index. */
-  #trim(): void {
+  #trimToken(tokenId: string, addedBytes: number): void {
+    const keptBytes = (this.#keptOf.get(tokenId) ?? Number.POSITIVE_INFINITY) + addedBytes;
+    const isDue = keptBytes > this.#limits.token * TRIM_SHARE;
+    this.#keptOf.set(tokenId, isDue ? 0 : keptBytes);
+    if (isDue) this.#cut('token_id = @tokenId', { tokenId, limit: this.#limits.token });
+  }
+
+  #trimAll(addedBytes: number): void {
+    this.#kept += addedBytes;
+    if (this.#kept <= this.#limits.all * TRIM_SHARE) return;
     this.#kept = 0;
+    this.#cut('TRUE', { limit: this.#limits.all });
+  }
+
+  /** Of those that `where` means, the newest that have room stay. */
+  #cut(where: string, values: { readonly limit: number; readonly tokenId?: string }): void {
     this.#database
       .prepare(
-        `DELETE FROM kept_answer WHERE (token_id, path, key) IN
-           (SELECT token_id, path, key FROM kept_answer ORDER BY at_ms DESC LIMIT -1 OFFSET ?)`,
+        `DELETE FROM kept_answer WHERE ${where} AND (token_id, path, key) IN (
+           SELECT token_id, path, key FROM (
+             SELECT token_id, path, key, sum(${SIZE}) OVER (ORDER BY at_ms DESC, token_id, path, key ROWS UNBOUNDED PRECEDING) AS bytes
+             FROM kept_answer WHERE ${where})
+           WHERE bytes > @limit)`,
       )
-      .run(this.#limit);
+      .run(values);
   }
 }

@@ -39,11 +39,26 @@ describe('kept answers', () => {
     expect(database.prepare('SELECT key FROM kept_answer').all()).toEqual([{ key: 'other' }]);
   });
 
-  it('are the newest ones when there are too many', () => {
+  it('are the newest ones when they fill more than the share of their token, and those of others stay', () => {
     const database = openDatabase(join(tempDir(), 'answers.db'));
     database.exec(KEPT_ANSWER_TABLE);
-    const answers = new KeptAnswers(database, 3);
-    for (let n = 0; n < 6; n++) answers.keep(key({ key: `k${n}` }), ANSWER, at(n));
-    expect(database.prepare('SELECT key FROM kept_answer ORDER BY key').all()).toEqual([{ key: 'k3' }, { key: 'k4' }, { key: 'k5' }]);
+    const answers = new KeptAnswers(database, { token: 10_000, all: 1_000_000 });
+    const large = { ...ANSWER, body: 'é'.repeat(1_000) }; // 2,000 bytes, and some 250 around them
+    answers.keep(key({ tokenId: 'quiet' }), large, at(0));
+    for (let n = 0; n < 9; n++) answers.keep(key({ key: `k${n}` }), large, at(n + 1));
+    const kept = database.prepare('SELECT key FROM kept_answer WHERE token_id = ? ORDER BY key').pluck();
+    expect(kept.all('tok-1')).toEqual(['k5', 'k6', 'k7', 'k8']);
+    expect(kept.all('quiet')).toEqual(['k']);
+  });
+
+  it('have a bound for all tokens together', () => {
+    const database = openDatabase(join(tempDir(), 'answers.db'));
+    database.exec(KEPT_ANSWER_TABLE);
+    const answers = new KeptAnswers(database, { token: 10_000, all: 20_000 });
+    const large = { ...ANSWER, body: 'x'.repeat(2_000) };
+    for (let n = 0; n < 30; n++) answers.keep(key({ tokenId: `tok-${n}` }), large, at(n));
+    const kept = database.prepare('SELECT count(*) FROM kept_answer').pluck().get();
+    expect(kept).toBe(8);
+    expect(answers.find(key({ tokenId: 'tok-29' }), at(30))?.body).toBe(large.body);
   });
 });
