@@ -7,7 +7,7 @@ import type { TagTable } from '../ingest/tag-table.ts';
 import type { Columns, TelemetryStore } from '../store/telemetry.ts';
 import type { LiveValues } from '../twin/live.ts';
 
-const BATCH_SERIES = 5_000; // a call of this size keeps the worker busy for some ten milliseconds
+const BATCH_SERIES = 5_000; // a call of this size keeps the worker busy for some ten milliseconds, as memory answers it
 
 /** Reads the newest sample and the newest usable one of every series. */
 export async function restoreLive(store: TelemetryStore, tags: TagTable, live: LiveValues, series: readonly SeriesId[]): Promise<void> {

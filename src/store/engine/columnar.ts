@@ -168,7 +168,7 @@ export class ColumnarEngine implements Engine {
 
   async latest(series: readonly SeriesId[], which: 'newest' | 'usable'): Promise<Columns> {
     const { query } = this.#opened();
-    return this.#latest.columns(series, which, (id) => query.newestUsable(id));
+    return this.#latest.columns(series, which, (id, newestMs) => query.newestUsable(id, newestMs));
   }
 
   async raw(query: RawQuery): Promise<RawPage> {

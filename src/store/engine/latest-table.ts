@@ -11,6 +11,7 @@ export interface LatestRow {
   readonly status: number;
   readonly usableMs: number | null;
   readonly usable: number | string | bigint | null;
+  /** Where `usableMs` is null: null when the newest usable one is not known, a number when it is known that there is none. */
   readonly usableStatus: number | null;
 }
 

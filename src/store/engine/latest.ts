@@ -18,7 +18,7 @@ export interface Sample {
 interface Pair {
   readonly newest: Sample;
   usable: Sample | undefined;
-  /** True when `usable` was overwritten by one that is not: which is the newest now, must be looked up. */
+  /** True when `usable` was overwritten by one that is not: which is the newest now, must be looked up. Else undefined says that there is none. */
   isUsableUnknown: boolean;
 }
 
@@ -73,13 +73,17 @@ export class LatestSamples {
   }
 
   /** `find` looks up the newest usable sample of a series where memory does not know it. */
-  columns(series: readonly SeriesId[], which: 'newest' | 'usable', find: (series: SeriesId) => Sample | undefined): Columns {
+  columns(
+    series: readonly SeriesId[],
+    which: 'newest' | 'usable',
+    find: (series: SeriesId, newestMs: number) => Sample | undefined,
+  ): Columns {
     this.onRead();
     const columns = new ColumnsBuilder();
     for (const id of series) {
       const pair = this.#bySeries[id];
       if (pair?.isUsableUnknown && which === 'usable') {
-        pair.usable = find(id);
+        pair.usable = find(id, pair.newest.timeMs);
         pair.isUsableUnknown = false;
         this.#changed.add(id);
       }
@@ -110,7 +114,7 @@ export class LatestSamples {
       const unsigned = def.valueType === 'u64';
       const newest = toSample(row.newestMs, row.newest, row.status, unsigned);
       const usable = row.usableMs === null ? undefined : toSample(row.usableMs, row.usable, row.usableStatus ?? 0, unsigned);
-      this.#bySeries[row.series] = { newest, usable, isUsableUnknown: usable === undefined };
+      this.#bySeries[row.series] = { newest, usable, isUsableUnknown: usable === undefined && row.usableStatus === null };
     }
     return undefinedSeries;
   }
@@ -167,7 +171,7 @@ function toSample(timeMs: number, value: LatestRow['newest'], status: number, un
   return { timeMs, number: typeof value === 'number' ? value : Number.NaN, wide, status };
 }
 
-function toRow(series: SeriesId, { newest, usable }: Pair): LatestRow {
+function toRow(series: SeriesId, { newest, usable, isUsableUnknown }: Pair): LatestRow {
   return {
     series,
     newestMs: newest.timeMs,
@@ -175,7 +179,7 @@ function toRow(series: SeriesId, { newest, usable }: Pair): LatestRow {
     status: newest.status,
     usableMs: usable?.timeMs ?? null,
     usable: usable ? toValue(usable) : null,
-    usableStatus: usable?.status ?? null,
+    usableStatus: isUsableUnknown ? null : (usable?.status ?? 0),
   };
 }
 

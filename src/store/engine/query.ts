@@ -1,10 +1,11 @@
 /** Answers the port's reads from slabs of runs. */
 import type { SeriesDef, SeriesId } from '../../core/tag.ts';
-import { MAX_TIME_MS, MIN_TIME_MS, type UnixMs } from '../../core/time.ts';
+import { MIN_TIME_MS, type UnixMs } from '../../core/time.ts';
 import { ColumnsBuilder } from '../columns.ts';
 import { Ranking } from '../ranking.ts';
 import type { AggregateColumns, AggregateQuery, Columns, Gap, RawPage, RawQuery, SeriesQuery } from '../telemetry.ts';
 import { Aggregate } from './aggregate.ts';
+import { DAY_MS } from './grid.ts';
 import { isUsable, type Sample } from './latest.ts';
 import { mergeTag, type RankedRun, visitMerged } from './merge.ts';
 import { type Layout, runOf, type Slab, sampleAt, slabs } from './reader.ts';
@@ -12,6 +13,8 @@ import type { Rollups } from './rollups.ts';
 import type { Run } from './run.ts';
 
 const BAD = 0x8000_0000;
+/** A day without any costs some milliseconds for each series: a value that is older than a month is of no use as the present one. */
+const LOOK_BACK_MS = 31 * DAY_MS;
 
 /** A sample and whose it is. */
 interface Found extends Sample {
@@ -161,9 +164,9 @@ export class Query {
     return false;
   }
 
-  /** The newest sample of a series that is not bad and has a value, looked for from the newest on back. */
-  newestUsable(series: SeriesId): Sample | undefined {
-    for (const slab of [...slabs(this.#layout, MIN_TIME_MS, MAX_TIME_MS + 1)].reverse()) {
+  /** The newest sample of a series that is not bad and has a value, looked for from its newest on back, a month at most. */
+  newestUsable(series: SeriesId, newestMs: number): Sample | undefined {
+    for (const slab of [...slabs(this.#layout, newestMs - LOOK_BACK_MS, newestMs + 1)].reverse()) {
       const run = runOf(this.#layout, slab, series, false);
       for (let index = run.count - 1; index >= 0; index--) {
         const sample = sampleAt(run, index);
