@@ -9,11 +9,13 @@ import type { LoadedConfig } from '../config/loaded.ts';
 import { systemClock } from '../core/clock.ts';
 import { GatewayError, messageOf } from '../core/errors.ts';
 import type { Log } from '../core/log.ts';
+import { memoryBytes } from '../core/memory.ts';
 import { Ring } from '../core/ring.ts';
 import type { UnixMs } from '../core/time.ts';
 import { DRIVERS } from '../drivers/registry.ts';
 import { InputFeed } from '../ingest/input-feed.ts';
 import { Pipeline } from '../ingest/pipeline.ts';
+import { seriesLimits } from '../ingest/series-limits.ts';
 import type { SourceSpec } from '../ingest/source.ts';
 import { type SourceDraft, SourceRegistry } from '../ingest/source-registry.ts';
 import { Supervisor } from '../ingest/supervisor.ts';
@@ -179,7 +181,7 @@ async function furnish(config: LoadedConfig, log: Log, undo: (() => Promise<void
     twins.define(def);
     alerting.define(series, def);
     feed.define(series, def);
-  });
+  }, seriesLimits(memoryBytes()));
   const feed = new InputFeed(tags);
   const notifications = new Notifications({
     channels: config.channels,

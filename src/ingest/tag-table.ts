@@ -1,9 +1,9 @@
 /** The catalogue of series on the main thread: gives SeriesIds at once, never twice, and holds what the door needs of each. */
 import type { Deadband } from '../core/emit.ts';
 import { MAX_SERIES_ID, type SeriesDef, type SeriesId, type SeriesKey, type ValueType } from '../core/tag.ts';
+import type { SeriesLimits } from './series-limits.ts';
 
-/** Enough for ten plants; a bound, so that a broker that invents topics cannot fill the memory (about 600 B a series). */
-const MAX_SERIES = 1_000_000;
+const UNLIMITED: SeriesLimits = { box: MAX_SERIES_ID, tenant: MAX_SERIES_ID };
 
 /** Equal to the status of no reading. */
 const UNKNOWN_STATUS = -1;
@@ -49,12 +49,18 @@ export class TagTable {
   /** By (tenant, asset), then by tag. */
   readonly #byAsset = new Map<string, Map<string, Entry[]>>();
   readonly #onNew: (series: SeriesId, def: SeriesDef) => void;
+  readonly #limits: SeriesLimits;
+  readonly #countOf = new Map<string, number>();
   #count = 0;
   #nextId = 1;
 
-  /** `onNew` hears of each series that is made or restored, before its first sample. */
-  constructor(onNew: (series: SeriesId, def: SeriesDef) => void) {
+  /**
+   * `onNew` hears of each series that is made or restored, before its first sample. Beyond `limits` no new ones are made;
+   * those that there were at the start are restored however many they are.
+   */
+  constructor(onNew: (series: SeriesId, def: SeriesDef) => void, limits: SeriesLimits = UNLIMITED) {
     this.#onNew = onNew;
+    this.#limits = limits;
   }
 
   restore(catalogue: readonly { readonly id: SeriesId; readonly def: SeriesDef }[], nextId: SeriesId): void {
@@ -146,7 +152,7 @@ export class TagTable {
   }
 
   #create(key: SeriesKey & Partial<SeriesDef>, valueType: ValueType, typed: boolean, generation: number): Entry | undefined {
-    if (this.#count >= MAX_SERIES || this.#nextId > MAX_SERIES_ID) return undefined;
+    if (this.#isFull(key.tenant)) return undefined;
     const { tenant, source, asset, tag, unit, scale, offset } = key;
     const def: SeriesDef = {
       tenant,
@@ -160,6 +166,11 @@ export class TagTable {
       ...(offset === undefined ? {} : { offset }),
     };
     return this.#insert(this.#nextId++ as SeriesId, def, { defined: false, typed });
+  }
+
+  #isFull(tenant: string): boolean {
+    const { box, tenant: share } = this.#limits;
+    return this.#count >= box || (this.#countOf.get(tenant) ?? 0) >= share || this.#nextId > MAX_SERIES_ID;
   }
 
   #insert(id: SeriesId, def: SeriesDef, known: { readonly defined: boolean; readonly typed: boolean }): Entry {
@@ -181,6 +192,7 @@ export class TagTable {
     };
     this.#entries[id] = entry;
     this.#count++;
+    this.#countOf.set(def.tenant, (this.#countOf.get(def.tenant) ?? 0) + 1);
     append(this.#byKey, keyOf(def), entry);
     append(this.#bySource, def.source, entry);
     const asset = `${def.tenant}\0${def.asset}`;

@@ -7,6 +7,7 @@ import { MAX_AHEAD_MS, type UnixMs } from '../../src/core/time.ts';
 import { Door } from '../../src/ingest/door.ts';
 import { Account } from '../../src/ingest/ledger.ts';
 import { type Committer, type Consumer, Pipeline } from '../../src/ingest/pipeline.ts';
+import type { SeriesLimits } from '../../src/ingest/series-limits.ts';
 import type { LedgerCounts } from '../../src/ingest/source-state.ts';
 import { TagTable } from '../../src/ingest/tag-table.ts';
 import { ManualClock } from '../support/manual-clock.ts';
@@ -127,6 +128,7 @@ export interface BenchOptions {
   readonly start?: number;
   readonly latestMs?: () => UnixMs;
   readonly consumer?: (live: Samples) => Consumer;
+  readonly limits?: SeriesLimits;
 }
 
 export function bench(options: BenchOptions = {}): Bench {
@@ -136,7 +138,7 @@ export function bench(options: BenchOptions = {}): Bench {
   const store = new ModelStore(ring);
   const live = new Samples();
   const announced: [SeriesId, SeriesDef][] = [];
-  const tags = new TagTable((series, def) => announced.push([series, def]));
+  const tags = new TagTable((series, def) => announced.push([series, def]), options.limits);
   const pipeline = new Pipeline({ ring, tags, clock, committer: store, consumer: options.consumer?.(live) ?? live });
   const accounts = new Map<string, Account>();
   const account = (source: string): Account => {

@@ -14,6 +14,7 @@ import {
 import { MAX_SERIES_ID, type Sequence, type SeriesDef, type SeriesId } from '../../src/core/tag.ts';
 import { MAX_AHEAD_MS, MAX_AHEAD_UNSET_MS, MAX_TIME_MS, type UnixMs } from '../../src/core/time.ts';
 import type { Door } from '../../src/ingest/door.ts';
+import { seriesLimits } from '../../src/ingest/series-limits.ts';
 import { MORNING_MS, turn } from '../support/manual-clock.ts';
 import { type Bench, bench, missingIn, open, type Sample } from './bench.ts';
 
@@ -791,6 +792,24 @@ describe('the catalogue', () => {
     expect([open(door, 'a'), open(door, 'b'), open(door, 'b'), open(door, 'c')]).toEqual([7, 12, 12, 13]);
     expect(b.tags.entry(1 as SeriesId)).toBeUndefined();
     expect(() => b.tags.definition(1 as SeriesId)).toThrow(RangeError);
+  });
+
+  it('takes no more series than the box and each tenant may have, counts what it refuses, and goes on with those it has', () => {
+    const b = bench({ limits: { box: 4, tenant: 3 } });
+    b.tags.restore([{ id: 1 as SeriesId, def: def('a') }], 2 as SeriesId);
+    const door = b.door();
+    const wish = (tag: string, tenant = 'default') => door.series({ asset: 'pump', tag, tenant });
+    expect([wish('b'), wish('c')]).toEqual([2, 3]);
+    expect(wish('d')).toBeUndefined();
+    expect(wish('a', 'plant-2')).toBe(4);
+    expect(wish('b', 'plant-2')).toBeUndefined();
+    expect([wish('a'), wish('c')]).toEqual([1, 3]);
+    expect(b.account('plc').counts().rejected).toMatchObject({ series_limit: 2 });
+  });
+
+  it('has room for series by memory, a million at most', () => {
+    expect(seriesLimits(512 * 2 ** 20)).toEqual({ box: 50_000, tenant: 37_500 });
+    expect(seriesLimits(64 * 2 ** 30)).toEqual({ box: 1_000_000, tenant: 750_000 });
   });
 
   it('finds series by tenant, source, asset and tag', () => {

@@ -7,13 +7,14 @@ import { idSchema, tagNameSchema } from '../../drivers/schema.ts';
 import { readJson, TELEMETRY_BODY_LIMIT_BYTES } from '../body.ts';
 import type { Operation } from '../operation.ts';
 import { parsed } from '../params.ts';
-import { type Detail, invalid } from '../problem.ts';
+import { ApiError, type Detail, invalid } from '../problem.ts';
 import { pushReading, readingSchema, requireRoom, textBytesOf, typeOf } from '../reading.ts';
 import { type Answer, type Call, documented, ok, type Route, route } from '../route.ts';
 import type { ApiServices } from '../services.ts';
 import { validate } from '../validate.ts';
 
 const MAX_POINTS = 5_000;
+const NO_MORE_SERIES = 'names a new series, and the tenant or the box has as many as its memory allows';
 const DAY_MS = 86_400_000; // samples are kept and removed by whole days, UTC
 
 const pointSchema = z.strictObject({
@@ -63,7 +64,7 @@ const INGEST_TELEMETRY: Operation = {
       example: { data: { accepted: 1, rejected: 0, duplicates: 0, errors: [] } },
     },
   ],
-  errors: ['overloaded', 'store_failed', 'store_stalled', 'storage_full'],
+  errors: ['limit_reached', 'overloaded', 'store_failed', 'store_stalled', 'storage_full'],
 };
 
 export function telemetryIngestRoutes(services: ApiServices): Route[] {
@@ -89,6 +90,7 @@ async function ingest(services: ApiServices, call: Call): Promise<Answer> {
   const accepted = push(emit, believable, errors, services);
   for (let left = untimely; left > 0; left--) emit.rejected('invalid_time');
   errors.sort((left, right) => left.index - right.index);
+  if (accepted.length === 0 && untimely === 0) throw new ApiError('limit_reached', `Every point ${NO_MORE_SERIES}.`);
   if (accepted.length === 0) throw invalid(errors.map(({ index, field, message }) => ({ field: `data.${index}.${field}`, message })));
   await emit.durable(emit.sequence(), call.request.raw.signal);
   return ok({
@@ -145,7 +147,7 @@ function push(emit: Emit, points: readonly Accepted[], errors: PointError[], ser
   for (const [at, each] of points.entries()) {
     const series = ids[at];
     if (series === undefined) {
-      errors.push({ index: each.index, field: 'tag_name', message: 'names a new series, and the box takes no more of them' });
+      errors.push({ index: each.index, field: 'tag_name', message: NO_MORE_SERIES });
       continue;
     }
     const { value, timestamp: timeMs, quality = 'good' } = each.point;

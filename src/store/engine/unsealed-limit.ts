@@ -1,5 +1,5 @@
 /** How much memory samples may take that are not sealed yet, by the memory of the machine. */
-import { totalmem } from 'node:os';
+import { memoryBytes } from '../../core/memory.ts';
 
 /**
  * A head without the elements of its columns: itself, two arrays, their buffers, its place in its window. Node 20 takes 770 to 1,080 bytes of
@@ -29,10 +29,4 @@ export const OPEN_SHARE = 0.4;
 export function memoryOfWide(wide: string | bigint | undefined): number {
   if (wide === undefined) return 0;
   return WIDE_BYTES + (typeof wide === 'string' ? 2 * wide.length : 0); // two bytes a character as soon as one is beyond Latin-1
-}
-
-/** The cgroup's limit is 0 or beyond all measure where there is none. */
-function memoryBytes(): number {
-  const limit = process.constrainedMemory();
-  return limit > 0 ? Math.min(limit, totalmem()) : totalmem();
 }

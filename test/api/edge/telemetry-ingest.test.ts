@@ -199,6 +199,15 @@ describe('readings over REST', () => {
     expect(response.status).toBe(503);
   });
 
+  it('of nothing but series that the box cannot take are refused by the name of the limit', async () => {
+    const client = new ApiClient();
+    client.services.maxSeries = 0;
+    const response = await post(client, [POINT, { ...POINT, tag_name: 'other' }]);
+    expect(response.status).toBe(409);
+    expect(response.body.error.code).toBe('limit_reached');
+    expect(client.services.samples).toEqual([]);
+  });
+
   it('of a series that the box cannot take are rejected, the others kept', async () => {
     const client = new ApiClient();
     client.services.maxSeries = 1;
