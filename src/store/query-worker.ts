@@ -3,12 +3,12 @@ import { join } from 'node:path';
 import { type MessagePort, parentPort, workerData } from 'node:worker_threads';
 import { systemClock } from '../core/clock.ts';
 import { GatewayError, messageOf } from '../core/errors.ts';
-import { MIN_TIME_MS } from '../core/time.ts';
+import { MIN_TIME_MS, type UnixMs } from '../core/time.ts';
 import { History } from './engine/history.ts';
 import type { UnsealedSamples } from './engine/unsealed.ts';
 import type { FromQueryWorker, FromStore, QueryWorkerData, Question, ToQueryWorker, ToStore } from './protocol.ts';
 import { faultOf } from './sqlite/database.ts';
-import type { TimeRange } from './telemetry.ts';
+import { GAP_LOOK_BACK_MS, type TimeRange } from './telemetry.ts';
 
 /** Asks the store worker for what is not sealed. */
 class Unsealed {
@@ -37,8 +37,9 @@ class Unsealed {
 
 async function answer(history: History, unsealed: Unsealed, question: Question): Promise<unknown> {
   const { call, query } = question;
-  // Whether a gap was open before is asked of all that came before.
-  const range = call === 'gaps' ? { from: MIN_TIME_MS, to: query.range.to } : query.range;
+  // Whether a gap was open before is asked of what came before.
+  const lookBackMs = call === 'gaps' ? GAP_LOOK_BACK_MS : 0;
+  const range = { from: Math.max(query.range.from - lookBackMs, MIN_TIME_MS) as UnixMs, to: query.range.to };
   const samples = await unsealed.ask(query.series, range);
   return history.answer(samples, range, (asked) => {
     switch (question.call) {

@@ -16,18 +16,27 @@ const MAX_ROWS_AT_FIRST = 289;
 /** The samples of a tag in a slab. */
 export type ReadTag = (rank: number, slab: Slab) => Run;
 
+interface Where {
+  readonly layout: Layout;
+  readonly rollups: Rollups;
+  /** Called for each tag of a day or window; throws when the query has gone on for too long. */
+  readonly guard: () => void;
+}
+
 export class Aggregate {
   readonly #layout: Layout;
   readonly #rollups: Rollups;
+  readonly #guard: () => void;
   readonly #ranking: Ranking;
   readonly #query: AggregateQuery;
   readonly #readTag: ReadTag;
   readonly #buckets: BucketGrid;
   readonly #folds: readonly TagFold[];
 
-  constructor(where: { readonly layout: Layout; readonly rollups: Rollups }, ranking: Ranking, query: AggregateQuery, readTag: ReadTag) {
+  constructor(where: Where, ranking: Ranking, query: AggregateQuery, readTag: ReadTag) {
     this.#layout = where.layout;
     this.#rollups = where.rollups;
+    this.#guard = where.guard;
     this.#ranking = ranking;
     this.#query = query;
     this.#readTag = readTag;
@@ -71,6 +80,7 @@ export class Aggregate {
     if (this.#layout.rollupDays.isThinned(day)) return isComposed(step) ? ranks.filter((rank) => !this.#foldThinned(rank, day)) : ranks;
     if (!this.#layout.days.has(day) || !isOnGrid(fromMs, toMs, step, this.#buckets) || !isSettled(this.#layout, day)) return ranks;
     return ranks.filter((rank) => {
+      this.#guard();
       const series = this.#only(rank);
       const columns = series === undefined ? undefined : this.#rollups.day(day, series, aggregation);
       if (!columns) return true;
@@ -84,6 +94,7 @@ export class Aggregate {
    * that overwrote each other count twice: rollups do not show it.
    */
   #foldThinned(rank: number, day: number): boolean {
+    this.#guard();
     const { range, aggregation } = this.#query;
     const members = this.#ranking.tags[rank]?.members ?? [];
     const cells = members.flatMap((series) => {
@@ -99,6 +110,7 @@ export class Aggregate {
     const bundles = new Map<number, RollupColumns | undefined>();
     const part = this.#sealedOnce(slab);
     for (const rank of ranks) {
+      this.#guard();
       const fold = this.#folds[rank] as TagFold;
       const series = part && this.#only(rank);
       const columns = part && series !== undefined ? bundleIn(bundles, this.#rollups, part, series, this.#query.aggregation) : undefined;

@@ -1,9 +1,18 @@
 /** Answers the port's reads from slabs of runs. */
 import type { SeriesDef, SeriesId } from '../../core/tag.ts';
-import { MIN_TIME_MS, type UnixMs } from '../../core/time.ts';
+import type { UnixMs } from '../../core/time.ts';
 import { ColumnsBuilder } from '../columns.ts';
 import { Ranking } from '../ranking.ts';
-import type { AggregateColumns, AggregateQuery, Columns, Gap, RawPage, RawQuery, SeriesQuery } from '../telemetry.ts';
+import {
+  type AggregateColumns,
+  type AggregateQuery,
+  type Columns,
+  GAP_LOOK_BACK_MS,
+  type Gap,
+  type RawPage,
+  type RawQuery,
+  type SeriesQuery,
+} from '../telemetry.ts';
 import { Aggregate } from './aggregate.ts';
 import { DAY_MS } from './grid.ts';
 import { isUsable, type Sample } from './latest.ts';
@@ -97,7 +106,7 @@ export class Query {
   aggregate(query: AggregateQuery): AggregateColumns {
     const ranking = this.#rank(query.series);
     this.#rollups.follow();
-    const where = { layout: this.#layout, rollups: this.#rollups };
+    const where = { layout: this.#layout, rollups: this.#rollups, guard: this.#guard };
     return new Aggregate(where, ranking, query, (rank, slab) => this.#tagRun(ranking, rank, slab)).columns();
   }
 
@@ -150,10 +159,9 @@ export class Query {
     return members.map((series) => ({ rank, series, run: runOf(this.#layout, slab, series, members.length > 1) }));
   }
 
-  /** Whether the newest sample before a time was bad. */
+  /** Whether the newest sample of the month before a time was bad. */
   #isBadBefore(ranking: Ranking, timeMs: UnixMs): boolean {
-    const range = { from: MIN_TIME_MS, to: timeMs };
-    for (const slab of [...slabs(this.#layout, range.from, range.to)].reverse()) {
+    for (const slab of [...slabs(this.#layout, timeMs - GAP_LOOK_BACK_MS, timeMs)].reverse()) {
       let newest: boolean | undefined;
       visitMerged(this.#ranked(ranking, slab), ({ run }, index) => {
         newest = (run.status?.[index] ?? 0) >= BAD;

@@ -17,19 +17,20 @@ import { freeBytesOf } from '../free-bytes.ts';
 import { Ranking } from '../ranking.ts';
 import { type Database, openDatabase, sqliteError } from '../sqlite/database.ts';
 import { type Migrations, migrate } from '../sqlite/migrations.ts';
-import type {
-  AggregateColumns,
-  AggregateQuery,
-  ChangesPage,
-  Columns,
-  Gap,
-  RawPage,
-  RawQuery,
-  RecoveryReport,
-  RetentionPolicy,
-  SeriesQuery,
-  StoreStats,
-  TimeRange,
+import {
+  type AggregateColumns,
+  type AggregateQuery,
+  type ChangesPage,
+  type Columns,
+  GAP_LOOK_BACK_MS,
+  type Gap,
+  type RawPage,
+  type RawQuery,
+  type RecoveryReport,
+  type RetentionPolicy,
+  type SeriesQuery,
+  type StoreStats,
+  type TimeRange,
 } from '../telemetry.ts';
 
 const MIGRATIONS: Migrations = [
@@ -306,10 +307,14 @@ export class RowsEngine implements Engine {
     }
   }
 
-  /** True when the newest sample before `fromMs` is bad; at equal time the later arrival speaks. */
+  /** True when the newest sample of the month before `fromMs` is bad; at equal time the later arrival speaks. */
   #badBefore(series: readonly SeriesId[], fromMs: UnixMs): boolean {
-    const newest = this.#open().prepare('SELECT time, seq, status FROM sample WHERE series = ? AND time < ? ORDER BY time DESC LIMIT 1');
-    const found = series.map((id) => newest.get(id, fromMs) as { time: number; seq: number; status: number } | undefined);
+    const newest = this.#open().prepare(
+      'SELECT time, seq, status FROM sample WHERE series = ? AND time >= ? AND time < ? ORDER BY time DESC LIMIT 1',
+    );
+    const found = series.map(
+      (id) => newest.get(id, fromMs - GAP_LOOK_BACK_MS, fromMs) as { time: number; seq: number; status: number } | undefined,
+    );
     const [last] = found.filter((row) => row !== undefined).sort((a, b) => b.time - a.time || b.seq - a.seq);
     return last !== undefined && last.status >= 0x8000_0000;
   }

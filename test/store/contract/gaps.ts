@@ -3,6 +3,7 @@ import fc from 'fast-check';
 import { describe, expect, it } from 'vitest';
 import { BAD, GOOD, UNCERTAIN } from '../../../src/core/status.ts';
 import type { SeriesId } from '../../../src/core/tag.ts';
+import { GAP_LOOK_BACK_MS } from '../../../src/store/telemetry.ts';
 import { gapsOf } from './model.ts';
 import { type Rig, range } from './rig.ts';
 
@@ -58,6 +59,16 @@ export function gapsContract(rig: Rig): void {
       expect(await gaps(15, 30)).toEqual([]);
       expect(await gaps(25, 30)).toEqual([]);
       expect(await gaps(35, 40)).toEqual([{ from: 35, to: 40 }]);
+    });
+
+    it('are open at the start where the newest sample of a month before was bad, and no older one speaks', async () => {
+      const { feed, engine } = await rig.open();
+      const level = feed.define('level');
+      feed.add(level, 0, null, BAD);
+      await feed.commit();
+      const gaps = (from: number) => engine.gaps({ series: [level], range: range(from, from + 10), limit: 10 });
+      expect(await gaps(GAP_LOOK_BACK_MS)).toEqual([{ from: GAP_LOOK_BACK_MS, to: GAP_LOOK_BACK_MS + 10 }]);
+      expect(await gaps(GAP_LOOK_BACK_MS + 1)).toEqual([]);
     });
 
     it('equal the model for any history of one tag', async () => {

@@ -167,6 +167,18 @@ describe('History', () => {
     await store.engine.close();
   });
 
+  it('gives up on an aggregate that takes too long, also where rollups answer it', async () => {
+    const store = new Store();
+    const history = await store.open();
+    const slow = (query: Query) => {
+      store.readingMs += 31_000;
+      return query.aggregate({ series: [store.series], range: ALWAYS, aggregation: 'avg' });
+    };
+    expect(() => history.answer(store.unsealed(), ALWAYS, slow)).toThrow(expect.objectContaining({ code: 'range_too_large' }));
+    history.close();
+    await store.engine.close();
+  });
+
   it('gives up on a query that takes too long, and answers the next', async () => {
     const store = new Store();
     const history = await store.open();
