@@ -7,6 +7,8 @@ import type { FromQueryWorker, QueryWorkerData, Question, ToQueryWorker } from '
 
 /** A worker costs some ten megabytes. */
 const REST_MS = 60_000;
+/** They are answered one after the other, and one may take half a minute. */
+const MAX_ASKED = 32;
 
 export interface QueryClientOptions {
   readonly dataDir: string;
@@ -33,8 +35,11 @@ export class QueryClient {
     this.#options = options;
   }
 
-  /** Rejects with what the query throws, and `store_failed` when the worker ends first. */
+  /** Rejects with what the query throws, `overloaded` when too many wait, and `store_failed` when the worker ends first. */
   ask(question: Question): Promise<unknown> {
+    if (this.#asked.size >= MAX_ASKED) {
+      return Promise.reject(new GatewayError('overloaded', `${MAX_ASKED} questions about history wait for an answer: ask again later`));
+    }
     this.#rest?.abort();
     this.#rest = undefined;
     const worker = this.#worker ?? this.#start();

@@ -65,13 +65,17 @@ function main(): void {
   const report = (what: string, error: unknown) => post({ kind: 'damage', what, reason: messageOf(error) });
   const unsealed = new Unsealed(store);
   let history: History | undefined;
-  port.on('message', async ({ id, question }: ToQueryWorker) => {
+  const serve = async ({ id, question }: ToQueryWorker): Promise<void> => {
     try {
       history ??= new History({ dir: join(dataDir, 'telemetry'), clock: systemClock, report });
       post({ kind: 'answer', id, value: await answer(history, unsealed, question) });
     } catch (error) {
       post({ kind: 'refused', id, fault: faultOf(error) });
     }
+  };
+  let last: Promise<void> = Promise.resolve();
+  port.on('message', (message: ToQueryWorker) => {
+    last = last.then(() => serve(message)); // one after the other: each needs a copy of what is not sealed
   });
 }
 

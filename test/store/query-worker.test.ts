@@ -1,9 +1,9 @@
 /** The query worker through the client: it answers what was durable when it was asked, comes and goes, and dies without harm. */
-import type { Worker } from 'node:worker_threads';
+import { MessageChannel, type Worker } from 'node:worker_threads';
 import { describe, expect, it } from 'vitest';
 import { systemClock } from '../../src/core/clock.ts';
 import type { UnixMs } from '../../src/core/time.ts';
-import type { QueryWorkerData } from '../../src/store/protocol.ts';
+import type { FromStore, QueryWorkerData, ToQueryWorker, ToStore } from '../../src/store/protocol.ts';
 import { startBuiltQueryWorker } from './built.ts';
 import { eventually, useStores } from './client-rig.ts';
 import { useTempDirs } from './temp-dir.ts';
@@ -73,6 +73,48 @@ describe('the query worker', () => {
     }
     expect(asked).toBeGreaterThan(5);
     expect((await client.telemetry.stats()).oldestMs).toBe(0);
+  });
+
+  it('refuses questions while too many wait, and takes others afterwards', async () => {
+    const { client, ring, define, push } = makeStore(tempDir());
+    await client.start();
+    const series = define();
+    push(series, 1, 5);
+    await client.durable(ring.head);
+    const count = () => client.telemetry.count({ series: [series], range: ALWAYS, atMost: 10 });
+    const outcomes = await Promise.allSettled(Array.from({ length: 40 }, count));
+    const failed = outcomes.flatMap((outcome) => (outcome.status === 'rejected' ? [outcome.reason.code] : []));
+    expect(failed).toEqual(Array.from({ length: 8 }, () => 'overloaded'));
+    expect(await count()).toBe(1);
+  });
+
+  it('asks for what is not sealed when it is the turn of a question, not before', async () => {
+    const dataDir = tempDir();
+    const { client, define } = makeStore(dataDir);
+    await client.start();
+    const series = define();
+    await client.stop();
+    const { port1, port2 } = new MessageChannel();
+    const worker = startBuiltQueryWorker({ dataDir, store: port2 });
+    const asked: number[] = [];
+    port1.on('message', ({ id }: ToStore) => asked.push(id));
+    const answered: number[] = [];
+    worker.on('message', ({ id }: { id: number }) => answered.push(id));
+    const question = { call: 'count', query: { series: [series], range: ALWAYS, atMost: 10 } } as const;
+    for (const id of [1, 2, 3]) worker.postMessage({ id, question } satisfies ToQueryWorker);
+    for (const id of [1, 2, 3]) {
+      await eventually(() => asked.length === id);
+      await systemClock.sleep(20);
+      expect([asked.length, answered.length]).toEqual([id, id - 1]);
+      port1.postMessage({
+        kind: 'refused',
+        id: asked.at(-1) as number,
+        fault: { code: 'store_failed', message: 'not now' },
+      } satisfies FromStore);
+    }
+    await eventually(() => answered.length === 3);
+    port1.close();
+    await worker.terminate();
   });
 
   it('is started again after it died, and who waited is told so', async () => {

@@ -91,7 +91,7 @@ const GET_HISTORY: Operation = {
       },
     },
   ],
-  errors: ['twin_not_found', 'sensor_not_found', 'range_too_large', 'store_failed', 'store_stalled'],
+  errors: ['twin_not_found', 'sensor_not_found', 'range_too_large', 'overloaded', 'store_failed', 'store_stalled'],
 };
 
 export function historyRoutes(services: ApiServices): Route[] {

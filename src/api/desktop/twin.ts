@@ -51,7 +51,7 @@ const GET_TWIN: Operation = {
       example: { data: TWIN_EXAMPLE },
     },
   ],
-  errors: ['twin_not_found', 'range_too_large', 'store_failed', 'store_stalled'],
+  errors: ['twin_not_found', 'range_too_large', 'overloaded', 'store_failed', 'store_stalled'],
 };
 
 export function twinRoute(services: ApiServices): Route {
