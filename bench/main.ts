@@ -12,6 +12,7 @@ const BENCHMARKS: Readonly<Record<string, () => Promise<{ readonly benchmark: Be
   'B17-http': () => import('./http-history.ts'),
   B19: () => import('./device-writes.ts'),
   'rest-ingest': () => import('./rest-ingest.ts'),
+  alerts: () => import('./alert-rules.ts'),
   derived: () => import('./derived-tags.ts'),
   streams: () => import('./stream-clients.ts'),
   'store-e2e': () => import('./store-throughput.ts'),
