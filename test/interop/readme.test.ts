@@ -58,6 +58,17 @@ describe('the five-minute tour', () => {
     for (const line of printed) expect((await run(line.trim())).data).toBeDefined();
   });
 
+  it('has heard of the packs, which speak once a second', async () => {
+    const path = '/v1/telemetry/latest?asset_id=PK-0421';
+    await eventually(
+      async () => {
+        const { data } = await run(`curl -fsS -H "Authorization: Bearer $TOKEN" "$API${path}"`);
+        return (data as unknown[]).length > 0 || undefined;
+      },
+      { what: 'a message of a pack', timeoutMs: 5_000 },
+    );
+  });
+
   it.each(commands)('%s', async (command) => {
     if (command.includes('text/csv')) {
       const [head, ...lines] = (await print(command)).split('\r\n');
