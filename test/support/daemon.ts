@@ -1,6 +1,6 @@
 /** The built daemon as a process of its own: started with a configuration, asked over HTTP, killed, stopped, started again. */
 import { existsSync } from 'node:fs';
-import { mkdtemp, readFile, rm, writeFile } from 'node:fs/promises';
+import { mkdtemp, readFile, rename, rm, writeFile } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { stringify } from 'yaml';
@@ -10,6 +10,7 @@ import { eventually } from './wait.ts';
 
 /** Of the project's folder, in which tests and benchmarks run. */
 const MAIN = join(process.cwd(), 'dist', 'main.js');
+const CONFIG = 'config.yaml';
 const READY_TIMEOUT_MS = 30_000;
 const REQUEST_TIMEOUT_MS = 30_000;
 
@@ -48,8 +49,7 @@ export class TestDaemon {
     if (!existsSync(MAIN)) throw new Error(`${MAIN} is missing: run "npm run build" first`);
     const folder = await mkdtemp(join(tmpdir(), 'twinbox-test-'));
     const port = await freePort();
-    const document = { data_dir: 'data', api: { listen: `127.0.0.1:${port}`, rate_limit: 'off' }, ...config };
-    await writeFile(join(folder, 'config.yaml'), stringify(document), { mode: 0o600 });
+    await writeFile(join(folder, CONFIG), textOf(config, port), { mode: 0o600 });
     const daemon = new TestDaemon(folder, config.data_dir ?? join(folder, 'data'), port, env);
     try {
       await daemon.ready();
@@ -78,6 +78,10 @@ export class TestDaemon {
 
   patch(path: string, json: unknown): Promise<Answer> {
     return this.#request(path, { method: 'PATCH', body: JSON.stringify(json), headers: { 'Content-Type': 'application/json' } });
+  }
+
+  put(path: string, json: unknown): Promise<Answer> {
+    return this.#request(path, { method: 'PUT', body: JSON.stringify(json), headers: { 'Content-Type': 'application/json' } });
   }
 
   delete(path: string): Promise<Answer> {
@@ -119,6 +123,15 @@ export class TestDaemon {
     await this.ready();
   }
 
+  /** Writes the configuration anew, as `start` does or as the text says, and sends SIGHUP; does not wait for what becomes of it. */
+  async reconfigure(config: Readonly<Record<string, unknown>> | string): Promise<void> {
+    const text = typeof config === 'string' ? config : textOf(config, Number(new URL(this.url).port));
+    const fresh = join(this.folder, `${CONFIG}.new`);
+    await writeFile(fresh, text, { mode: 0o600 });
+    await rename(fresh, join(this.folder, CONFIG)); // a signal that is under way reads the old one or the new one
+    this.#process.signal('SIGHUP');
+  }
+
   /** Ends it by the signal; resolves when the process is gone, with its exit status or the signal. */
   kill(signal: NodeJS.Signals = 'SIGKILL'): Promise<number | NodeJS.Signals> {
     return this.#process.end(signal);
@@ -154,7 +167,7 @@ export class TestDaemon {
   }
 
   #spawn(): TestProcess {
-    return new TestProcess(process.execPath, [MAIN, 'run', '-c', join(this.folder, 'config.yaml')], this.#env);
+    return new TestProcess(process.execPath, [MAIN, 'run', '-c', join(this.folder, CONFIG)], this.#env);
   }
 
   async #request(path: string, init: RequestInit & { headers?: Record<string, string> }): Promise<Answer> {
@@ -166,4 +179,8 @@ export class TestDaemon {
     const text = await response.text();
     return { status: response.status, body: text === '' ? undefined : JSON.parse(text) };
   }
+}
+
+function textOf(config: Readonly<Record<string, unknown>>, port: number): string {
+  return stringify({ data_dir: 'data', api: { listen: `127.0.0.1:${port}`, rate_limit: 'off' }, ...config });
 }

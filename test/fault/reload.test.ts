@@ -1,0 +1,194 @@
+/** Sources that change under load, in the file and over REST: those that stay as they are keep their link and lose not one sample. */
+import { afterAll, beforeAll, describe, expect, test } from 'vitest';
+import { leaveOut, Mosquitto } from '../interop/peers.ts';
+import { TestDaemon } from '../support/daemon.ts';
+import { allSamples, expectBalancedBooks } from '../support/history.ts';
+import { eventually, figure } from '../support/wait.ts';
+import { CountingDevice } from './counting-device.ts';
+import { expectKept } from './ledger.ts';
+import { MQTT_ASSET, MqttLoad } from './load.ts';
+
+/** Of each kind. */
+const CHANGES = Number(process.env['TWINBOX_RELOADS'] ?? (process.env['TWINBOX_SHORT'] === '1' ? 20 : 100));
+const TEST_TIMEOUT_MS = 60_000 + CHANGES * 2_000;
+/** Longer than this machine may be busy with something else: a request that is given up would be a sample that is lost. */
+const PATIENCE_MS = 20_000;
+/** A poll may be under way. */
+const UNDER_WAY = 1;
+
+const left = await leaveOut('mosquitto');
+
+describe.skipIf(left)(`${CHANGES} reloads and ${CHANGES} changes over REST under load`, () => {
+  let broker: Mosquitto;
+  let ofFile: CountingDevice;
+  let ofApi: CountingDevice;
+  let other: CountingDevice;
+  let daemon: TestDaemon;
+
+  beforeAll(async () => {
+    broker = await Mosquitto.create();
+    await broker.start();
+    [ofFile, ofApi, other] = await Promise.all([CountingDevice.start(), CountingDevice.start(), CountingDevice.start()]);
+    daemon = await TestDaemon.start(fileWith(0));
+  });
+
+  afterAll(async () => {
+    await daemon?.dispose();
+    for (const device of [ofFile, ofApi, other]) await device?.stop();
+    await broker?.dispose();
+  });
+
+  /** The file after so many changes: each changes one of the last three sources. */
+  function fileWith(changes: number) {
+    const nth = (kind: number) => Math.floor((changes + 2 - kind) / 3); // changes of this kind so far
+    return {
+      security: { egress: { allow: ['127.0.0.0/8'] } },
+      log: { level: 'info' },
+      sources: [
+        { id: 'ds-steady-plc', name: 'Steady PLC', type: 'modbus', config: polling(ofFile), tags: [counter('steady-plc')] },
+        { id: 'ds-steady-bus', name: 'Steady bus', type: 'mqtt', config: listening(true), tags: [numbered('steady-bus')] },
+        {
+          id: 'ds-moving-plc',
+          name: 'Moving PLC',
+          type: 'modbus',
+          config: { ...polling(other), unit_id: 1 + (nth(0) % 200) },
+          tags: [counter('moving')],
+        },
+        {
+          id: 'ds-moving-bus',
+          name: 'Moving bus',
+          type: 'mqtt',
+          config: { ...listening(true), keepalive_s: 5 + (nth(1) % 10) },
+          tags: [numbered('moving-bus')],
+        },
+        {
+          id: 'ds-moving-sim',
+          name: 'Moving simulator',
+          type: 'simulator',
+          config: { seed: nth(2), polling_interval_ms: 100 },
+          tags: [{ tag_name: 's', asset_id: 'sim' }],
+        },
+      ],
+    };
+  }
+
+  function polling(device: CountingDevice) {
+    return { host: '127.0.0.1', port: device.port, polling_interval_ms: 100, timeout_ms: PATIENCE_MS };
+  }
+
+  function listening(clean: boolean) {
+    return { broker_url: broker.url, qos: 1, clean_session: clean };
+  }
+
+  async function made(source: object): Promise<string> {
+    const { status, body } = await daemon.post('/v1/data-sources', source);
+    expect(status, JSON.stringify(body)).toBe(201);
+    return body.data.id;
+  }
+
+  function connected(id: string): Promise<true> {
+    return eventually(async () => (await daemon.get(`/v1/data-sources/${id}`)).body.data.state === 'connected' || undefined, {
+      what: `${id} is connected`,
+      timeoutMs: PATIENCE_MS,
+      explain: () => daemon.log().slice(-4_000),
+    });
+  }
+
+  /** One source of the file after the other is changed, and each change is seen in the source before the next. */
+  async function changeFile(): Promise<void> {
+    for (let change = 1; change <= CHANGES; change++) await takesFile(change);
+  }
+
+  async function takesFile(change: number): Promise<void> {
+    const file = fileWith(change);
+    await daemon.reconfigure(file);
+    const [, , ...moving] = file.sources;
+    const { id, config } = moving[(change - 1) % moving.length] as (typeof moving)[number];
+    await eventually(
+      async () => {
+        const { body } = await daemon.get(`/v1/data-sources/${id}`);
+        expect(body.data.config).toMatchObject(config);
+        return true;
+      },
+      { what: `${id} runs with what the file says`, timeoutMs: PATIENCE_MS, explain: () => daemon.log().slice(-4_000) },
+    );
+  }
+
+  /** Sources come, are changed and go; four changes a round. */
+  async function changeOverRest(): Promise<void> {
+    for (let change = 0; change < CHANGES; change += 4) {
+      const guest = { name: 'Guest', type: 'modbus', config: polling(other), tags: [counter(`guest-${change % 8}`)] };
+      const path = `/v1/data-sources/${await made(guest)}`;
+      const { type: _, ...again } = guest;
+      expect((await daemon.put(path, { ...again, config: { ...guest.config, unit_id: 9 } })).status).toBe(200);
+      expect((await daemon.put(path, { ...again, tags: [counter('guest'), { ...counter('guest'), tag_name: 'm' }] })).status).toBe(200);
+      expect((await daemon.delete(path)).status).toBe(204);
+    }
+  }
+
+  /** Asserts that every answer of the device is in history, in its order, once and good. Returns how many there are. */
+  async function expectEveryAnswer(device: CountingDevice, asset: string, fromMs: number): Promise<number> {
+    const answered = device.answered;
+    const found = await eventually(
+      async () => {
+        const all = await allSamples(daemon, { asset, tag: 'n', fromMs, toMs: Date.now() + 60_000 });
+        return all.length >= answered - UNDER_WAY ? all : undefined;
+      },
+      { what: `all ${answered} answers for ${asset} are in history`, timeoutMs: PATIENCE_MS, everyMs: 200 },
+    );
+    expect(found.map(({ value, quality }) => [value, quality])).toEqual(found.map((_, index) => [index, 'good']));
+    return found.length;
+  }
+
+  async function everyMessage(asset: string, messages: number): Promise<void> {
+    await eventually(async () => (await expectKept(daemon, { asset, tag: 'n' }, { from: 0, to: messages }, () => true)) >= 0 || undefined, {
+      what: `all ${messages} messages for ${asset} are in history`,
+      timeoutMs: PATIENCE_MS,
+      everyMs: 500,
+    });
+  }
+
+  test('the sources that stay as they are lose nothing, and those made over REST come up again', { timeout: TEST_TIMEOUT_MS }, async () => {
+    const startMs = Date.now() - 1_000;
+    const steady = { name: 'Steady', type: 'modbus', config: polling(ofApi), tags: [counter('rest-plc')] };
+    const plc = await made(steady);
+    const bus = await made({ name: 'Steady', type: 'mqtt', config: listening(false), tags: [numbered('rest-bus')] });
+    await Promise.all(['ds-steady-plc', 'ds-steady-bus', plc, bus].map(connected));
+    const load = new MqttLoad(broker.url);
+    await Promise.all([changeFile(), changeOverRest()]);
+
+    await daemon.reconfigure('data_dir: data\nsources:\n  - { id: ds-steady-plc, type: modbuss }\n');
+    await eventually(() => /config\.yaml:3:\d+ sources\.0\.type – .*modbus/.test(daemon.log()) || undefined, {
+      what: 'the log names the place of the fault',
+      timeoutMs: PATIENCE_MS,
+      explain: () => daemon.log().slice(-4_000),
+    });
+    expect((await daemon.get('/v1/data-sources')).body.meta.total).toBe(7);
+    await takesFile(CHANGES + 1);
+
+    const polls = await expectEveryAnswer(ofFile, 'steady-plc', startMs);
+    await expectEveryAnswer(ofApi, 'rest-plc', startMs);
+    expect([ofFile.connections, ofApi.connections]).toEqual([1, 1]);
+    await everyMessage('steady-bus', load.taken);
+    await expectBalancedBooks(daemon);
+
+    expect(await daemon.stop(), daemon.log().slice(-4_000)).toBe(0);
+    await daemon.restart();
+    const { body } = await daemon.get(`/v1/data-sources/${plc}`);
+    expect(body.data).toMatchObject({ ...steady, id: plc, revision: 1 });
+    await Promise.all([connected(plc), connected(bus)]);
+    await load.stop();
+    await everyMessage('rest-bus', load.taken); // the broker kept those of the restart
+    figure(
+      `${CHANGES} reloads and ${CHANGES} changes over REST: 0 of ${polls} polls and 0 of ${load.taken} messages lost, each source one connection`,
+    );
+  });
+});
+
+function counter(asset: string) {
+  return { tag_name: 'n', asset_id: asset, register_type: 'holding', address: 0, data_type: 'uint16' };
+}
+
+function numbered(asset: string) {
+  return { tag_name: 'n', asset_id: asset, topic: `load/${MQTT_ASSET}/n`, json_path: '$.n', timestamp_path: '$.t' };
+}
