@@ -127,6 +127,14 @@ export class Pipeline {
     }
   }
 
+  /** Tells the consumer of all that has been pushed, and of what it pushes itself on hearing that; it never does so for ever. Not to be called by it. */
+  drain(): void {
+    do {
+      this.publish();
+      this.#apply(Number.POSITIVE_INFINITY);
+    } while (this.#applied < this.ring.head);
+  }
+
   /** To be called after each push into the ring. */
   pushed(account: Account): void {
     this.#flight.add(account, this.ring.head);

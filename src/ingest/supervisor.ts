@@ -165,10 +165,13 @@ export class Supervisor {
     return [...this.#runners.values()].flatMap(({ spec }) => (spec.tenant === tenant ? [spec.id] : []));
   }
 
-  /** Stops every source at once, each in bounded time, for good. */
+  /** Stops every source, each in bounded time, for good: at once, but those that compute go when they have heard the others' last words. */
   async stop(): Promise<void> {
     this.#stopped = true;
-    await Promise.all([...this.#runners.values()].map((runner) => runner.stop()));
+    const runners = [...this.#runners.values()];
+    await Promise.all(runners.filter(({ spec }) => spec.type !== 'derived').map((runner) => runner.stop()));
+    this.#options.pipeline.drain();
+    await Promise.all(runners.filter(({ spec }) => spec.type === 'derived').map((runner) => runner.stop()));
   }
 
   /** A door without a driver, for readings that come over REST. */

@@ -358,6 +358,15 @@ describe('the books of a derived source', () => {
     expect(b.of('heat')).toHaveLength(50);
   });
 
+  it('have what was read right before the end', async () => {
+    const b = box();
+    await b.derive('calc', [{ tag_name: 'y', expression: 'x + 1' }]);
+    await b.derive('more', [{ tag_name: 'z', expression: 'y * 10' }]);
+    b.read('x', 0, 4);
+    await b.supervisor.stop();
+    expect([...b.of('y'), ...b.of('z')].map(({ value }) => value)).toEqual([5, 50]);
+  });
+
   it('say what found no room in the three quarters of the ring that it may fill, which is live all the same', async () => {
     const b = box();
     await b.derive('calc', [{ tag_name: 'y', expression: 'x + 1' }]);

@@ -4,7 +4,7 @@ import { GatewayError } from '../../src/core/errors.ts';
 import { GOOD } from '../../src/core/status.ts';
 import { turn } from '../support/manual-clock.ts';
 import { type Bench, bench, missingIn } from './bench.ts';
-import { CREATED_MS, counting, never, plant, source } from './fake-driver.ts';
+import { CREATED_MS, counting, never, plant, source, untilAbort } from './fake-driver.ts';
 
 const PERIOD_MS = 100;
 
@@ -262,6 +262,31 @@ describe('the end', () => {
     expect([p.driver('a').closes.length, p.driver('b').closes.length]).toEqual([1, 1]);
     await b.clock.advance(1);
     await stopping;
+  });
+
+  it('stops sources that compute when all others have stopped', async () => {
+    const { b, p } = running([]);
+    const ends: string[] = [];
+    for (const [id, type] of [
+      ['calc', 'derived'],
+      ['slow', 'modbus'],
+    ] as const) {
+      p.prepare(id, (driver) => {
+        driver.onRun = async (_emit, signal) => {
+          await untilAbort(signal);
+          if (id === 'slow') await b.clock.sleep(1_000);
+          ends.push(id);
+        };
+      });
+      p.supervisor.add(source(id, { type }), CREATED_MS);
+    }
+    await b.clock.advance(100);
+    const stopping = p.supervisor.stop();
+    await b.clock.advance(999);
+    expect(ends).toEqual([]);
+    await b.clock.advance(1);
+    await stopping;
+    expect(ends).toEqual(['slow', 'calc']);
   });
 
   it('leaves nothing running, though a change was under way', async () => {
