@@ -37,6 +37,8 @@ export interface Target {
   /** A name or an address, without brackets. */
   readonly host: string;
   readonly port: number;
+  /** All that decides who hears a secret that is sent there: protocol, host, port, path, and whether it goes in the clear or unchecked. */
+  readonly place: string;
 }
 
 /** Without the brackets that an IPv6 address has in a URL. */

@@ -42,8 +42,8 @@ const UPDATE_DATA_SOURCE: Operation = {
   id: 'updateDataSource',
   summary: 'Replace what a data source is',
   description: [
-    'What is left out gets its default, but `tags` and secrets are kept; a secret is also kept when its mask `********` is sent. The type is',
-    'not changed. No other source is touched, and this one keeps its link where only its name changed.',
+    'What is left out gets its default, but `tags` and secrets are kept; a secret is also kept when its mask `********` is sent. Where the source',
+    'would connect to another host, port or protocol, or in the clear or unchecked, its secrets must be sent again. The type is not changed. No other source is touched, and this one keeps its link where only its name changed.',
   ].join('\n'),
   group: 'Data sources',
   body: {

@@ -1,6 +1,6 @@
 /** Schemas of what a client sends of a data source; `config` and `tags` are those of the driver that the type names. */
 import { z } from 'zod';
-import { DRIVER_TYPES, type DriverType } from '../../drivers/registry.ts';
+import { DRIVER_TYPES, DRIVERS, type DriverType } from '../../drivers/registry.ts';
 import { MAX_TAGS_OF_REQUEST, optionFields } from '../../drivers/source-options.ts';
 import type { SourceTag } from '../../ingest/source.ts';
 import type { SourceDraft, SourceKey, StoredSource } from '../../ingest/source-registry.ts';
@@ -8,7 +8,7 @@ import { requireMatch } from '../conditional.ts';
 import { invalid } from '../problem.ts';
 import type { ApiServices } from '../services.ts';
 import { validate } from '../validate.ts';
-import { masksIn, withKeptSecrets } from './source-secrets.ts';
+import { keptIn, masksIn, withKeptSecrets } from './source-secrets.ts';
 
 const nameSchema = z.string().min(1, 'must not be empty').max(128, 'must be at most 128 characters');
 const enabledSchema = z.boolean().default(true).describe('false keeps the source without connecting');
@@ -74,6 +74,7 @@ export function changedDraft(body: unknown, present: StoredSource, services: Api
     throw invalid([{ field: 'id', message: 'is not changed: must be the id of the path' }]);
   const draft = draftFrom(present.type, sent);
   requireMatch(ifMatch, present.revision);
+  refuseCarriedSecrets(body, draft, present);
   refuse(draft, services.sources.faults(draft, present.id));
   refuseConflicts(draft, present, services);
   return draft;
@@ -92,6 +93,21 @@ function refuse(draft: SourceDraft, faults: readonly { readonly field: string; r
     message: 'is only the mask of a secret, and there is none to keep',
   }));
   if (faults.length + masks.length > 0) throw invalid([...faults, ...masks]);
+}
+
+/** A secret is never handed to another place than it was given for: whoever may edit the source must not get to hear it. Throws `validation_error`. */
+function refuseCarriedSecrets(body: unknown, draft: SourceDraft, present: StoredSource): void {
+  if (placeOf(draft) === placeOf(present)) return;
+  const kept = keptIn(draft.config, (body as { readonly config?: unknown }).config, 'config');
+  const message = 'must be sent again: the source would connect to another place, or less safely, than this secret was given for';
+  if (kept.length > 0) throw invalid(kept.map((field) => ({ field, message })));
+}
+
+/** Undefined where there is no connection, or what was saved is not valid for this version. */
+function placeOf({ type, config }: SourceDraft): string | undefined {
+  const { configSchema, target } = DRIVERS[type];
+  const checked = configSchema.safeParse(config);
+  return checked.success ? target?.(checked.data).place : undefined;
 }
 
 interface Sent {

@@ -31,6 +31,17 @@ export function withKeptSecrets(sent: unknown, present: unknown): unknown {
   return Object.fromEntries(kept);
 }
 
+/** Dot paths of the secrets of `whole`, made by `withKeptSecrets`, that the client did not send. */
+export function keptIn(whole: unknown, sent: unknown, path: string): readonly string[] {
+  if (!isFields(whole)) return [];
+  const its = isFields(sent) ? sent : {};
+  return Object.entries(whole).flatMap(([key, value]) => {
+    const at = `${path}.${key}`;
+    if (!SECRET_KEY.test(key)) return keptIn(value, its[key], at);
+    return value !== undefined && (its[key] === undefined || its[key] === MASK) ? [at] : [];
+  });
+}
+
 /** Dot paths of secrets that are still a mask: there was none to keep. */
 export function masksIn(value: unknown, path: string): readonly string[] {
   if (!isFields(value)) return [];

@@ -98,7 +98,7 @@ export function endpoint(config: unknown): string {
 /** Where the connection of a valid config goes. */
 export function target(config: unknown): Target {
   const { host, port } = config as ModbusConfig;
-  return { key: 'host', host, port };
+  return { key: 'host', host, port, place: endpoint(config) };
 }
 
 /** Of a valid config and tag. */

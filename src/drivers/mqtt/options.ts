@@ -155,8 +155,12 @@ const DEFAULT_PORTS: Readonly<Record<string, number>> = { 'mqtt:': 1883, 'mqtts:
 
 /** Where the connection of a valid config goes. */
 export function target(config: unknown): Target {
-  const url = new URL((config as MqttConfig).broker_url);
-  return { key: 'broker_url', host: bareHost(url.hostname), port: Number(url.port) || (DEFAULT_PORTS[url.protocol] ?? 0) };
+  const { broker_url: broker, tls } = config as MqttConfig;
+  const url = new URL(broker);
+  const port = Number(url.port) || (DEFAULT_PORTS[url.protocol] ?? 0);
+  const trust = tls && [tls.reject_unauthorized, tls.ca, tls.server_name]; // who may claim to be this broker
+  const place = JSON.stringify([url.protocol, url.hostname, port, url.pathname, url.search, trust]);
+  return { key: 'broker_url', host: bareHost(url.hostname), port, place };
 }
 
 /** With a client_id and a session of its own: a broker lets go of whoever has the same one. */

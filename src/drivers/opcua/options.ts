@@ -112,8 +112,9 @@ export function endpoint(config: unknown): string {
 
 /** Where the connection of a valid config goes. */
 export function target(config: unknown): Target {
-  const [, host = '', port] = ENDPOINT_PATTERN.exec((config as OpcuaConfig).endpoint) ?? [];
-  return { key: 'endpoint', host: bareHost(host), port: Number(port) };
+  const { endpoint: url, security_mode: mode } = config as OpcuaConfig;
+  const [, host = '', port] = ENDPOINT_PATTERN.exec(url) ?? [];
+  return { key: 'endpoint', host: bareHost(host), port: Number(port), place: mode === 'None' ? `${url} in the clear` : url };
 }
 
 function isEndpoint(text: string): boolean {

@@ -13,6 +13,8 @@ const OPCUA = {
   type: 'opcua',
   config: { endpoint: 'opc.tcp://10.0.0.9:4840', authentication: { type: 'username_password', username: 'box', password: 'hunter2' } },
 };
+const NAMED = { type: 'username_password', username: 'box' };
+const KEEPING = { ...NAMED, password: '********' };
 const MODBUS = { name: 'PLC', type: 'modbus', config: { host: '10.0.0.5' } };
 const REGISTER = { tag_name: 'speed', asset_id: 'fan', register_type: 'holding', address: 4 };
 
@@ -189,6 +191,42 @@ describe('a secret', () => {
     const other = JSON.parse(JSON.stringify(data).replace('********', 'correct horse'));
     expect((await put(client, path, other)).status).toBe(200);
     expect(secretOf(stored(client, path)?.config as Record<string, unknown>)).toBe('correct horse');
+  });
+
+  it.each<[string, { config: object }, object]>([
+    ['another host', MQTT, { broker_url: 'mqtts://10.0.0.8', username: 'box', password: '********' }],
+    ['another host, with the secret left out', MQTT, { broker_url: 'mqtts://10.0.0.8', username: 'box' }],
+    ['another port', MQTT, { broker_url: 'mqtts://10.0.0.7:8884', username: 'box', password: '********' }],
+    ['the same host in the clear', MQTT, { broker_url: 'mqtt://10.0.0.7', username: 'box', password: '********' }],
+    ['whoever says it is the host', MQTT, { ...MQTT.config, password: '********', tls: { reject_unauthorized: false } }],
+    ['another server', OPCUA, { ...OPCUA.config, endpoint: 'opc.tcp://10.0.0.10:4840', authentication: KEEPING }],
+    ['another server, with the secret left out', OPCUA, { endpoint: 'opc.tcp://10.0.0.10:4840', authentication: NAMED }],
+    ['the same server in the clear', OPCUA, { ...OPCUA.config, security_mode: 'None', allow_insecure: true, authentication: KEEPING }],
+  ])('is not carried to %s; sent again, it is', async (_where, body, config) => {
+    const client = new ApiClient();
+    const path = await made(client, body);
+    const field = body === MQTT ? 'config.password' : 'config.authentication.password';
+    expectFault(await put(client, path, { ...body, config }), field, /sent again/);
+    expect(stored(client, path)).toMatchObject({ revision: 1 });
+    const authentication = { ...NAMED, password: 'correct horse' };
+    const sent = body === MQTT ? { ...config, password: 'correct horse' } : { ...config, authentication };
+    expect((await put(client, path, { ...body, config: sent })).status).toBe(200);
+    expect(JSON.stringify(stored(client, path))).not.toContain('hunter2');
+  });
+
+  it('stays while the address is only written in another way', async () => {
+    const client = new ApiClient();
+    const path = await made(client, MQTT);
+    const config = { broker_url: 'mqtts://10.0.0.7:8883', username: 'box', password: '********' };
+    expect((await put(client, path, { ...MQTT, config })).status).toBe(200);
+    expect(stored(client, path)?.config).toMatchObject({ password: 'hunter2' });
+  });
+
+  it('is not found by the test of a source that is not saved, whatever mask it sends', async () => {
+    const client = new ApiClient();
+    await made(client, MQTT);
+    const config = { ...MQTT.config, password: '********' };
+    expectFault(await client.post('/v1/data-sources/test', { ...MQTT, config }), 'config.password', /mask/);
   });
 
   it('goes with the user name or the way of authentication that it belongs to', async () => {
