@@ -1,4 +1,5 @@
 /** Brings memory up to what the store knows, so that a restart shows the same twins with the same values. */
+import { isGatewayError } from '../core/errors.ts';
 import type { StatusCode } from '../core/status.ts';
 import { BAD_NO_COMMUNICATION } from '../core/status.ts';
 import type { SeriesId } from '../core/tag.ts';
@@ -13,7 +14,7 @@ const BATCH_SERIES = 5_000; // a call of this size keeps the worker busy for som
 export async function restoreLive(store: TelemetryStore, tags: TagTable, live: LiveValues, series: readonly SeriesId[]): Promise<void> {
   for (let start = 0; start < series.length; start += BATCH_SERIES) {
     const batch = series.slice(start, start + BATCH_SERIES);
-    show(await store.latest(batch, 'usable'), live);
+    show(await newestUsable(store, batch), live);
     const newest = await store.latest(batch, 'newest');
     show(newest, live);
     for (let row = 0; row < newest.rows; row++) {
@@ -26,6 +27,16 @@ export async function restoreLive(store: TelemetryStore, tags: TagTable, live: L
       entry.lastStatus = newest.status[row] as number;
       entry.lost = entry.lastStatus === BAD_NO_COMMUNICATION;
     }
+  }
+}
+
+/** The newest of all do without them: a file that cannot be read now must not keep the box from starting. */
+async function newestUsable(store: TelemetryStore, series: readonly SeriesId[]): Promise<Columns> {
+  try {
+    return await store.latest(series, 'usable');
+  } catch (error) {
+    if (!isGatewayError(error, 'store_failed')) throw error;
+    return store.latest(series, 'newest');
   }
 }
 

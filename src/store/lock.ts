@@ -3,7 +3,7 @@ import { truncateSync } from 'node:fs';
 import { join } from 'node:path';
 import Database from 'better-sqlite3';
 import { GatewayError, messageOf } from '../core/errors.ts';
-import { isDamage } from './sqlite/database.ts';
+import { isDamage } from './sqlite/file-fault.ts';
 
 /** Returns the release. The kernel lets go by itself when the process dies. Throws `data_dir_locked` or `data_dir_unusable`. */
 export function lockDataDir(dataDir: string): () => void {

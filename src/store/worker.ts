@@ -23,7 +23,8 @@ import {
   type ToStore,
   type ToWorker,
 } from './protocol.ts';
-import { faultOf, isDamage } from './sqlite/database.ts';
+import { faultOf } from './sqlite/database.ts';
+import { isDamage } from './sqlite/file-fault.ts';
 import { openRecords, rescueRecords } from './sqlite/open-records.ts';
 import type { RecordsDatabase } from './sqlite/records.ts';
 import type { RecoveryReport } from './telemetry.ts';

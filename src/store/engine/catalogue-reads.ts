@@ -1,7 +1,8 @@
 /** What a query needs of `store.db`: sealed chunks with their times, rollups, and which parts and day files count. */
 import { closeSync, existsSync, openSync } from 'node:fs';
 import type { Sequence, SeriesId } from '../../core/tag.ts';
-import { type Database, isDamage } from '../sqlite/database.ts';
+import type { Database } from '../sqlite/database.ts';
+import { isDamage } from '../sqlite/file-fault.ts';
 import type { StoredRun } from './blobs.ts';
 import type { RollupDay } from './rollup-days.ts';
 import { rowSum } from './row-sum.ts';

@@ -5,7 +5,8 @@
 import { randomInt } from 'node:crypto';
 import { statSync } from 'node:fs';
 import type { Sequence, SeriesDef, SeriesId } from '../../core/tag.ts';
-import { type Database, isDamage, openDatabase, sqliteError } from '../sqlite/database.ts';
+import { type Database, openDatabase, sqliteError } from '../sqlite/database.ts';
+import { isDamage } from '../sqlite/file-fault.ts';
 import { migrate } from '../sqlite/migrations.ts';
 import type { StoredRun } from './blobs.ts';
 import { CatalogueReads, type Day, type Part, type PartNumber, type Report } from './catalogue-reads.ts';

@@ -10,7 +10,8 @@ import type { Sequence, SeriesDef, SeriesId } from '../../core/tag.ts';
 import type { UnixMs } from '../../core/time.ts';
 import type { Engine } from '../engine.ts';
 import { freeBytesOf } from '../free-bytes.ts';
-import { isDamage, sqliteError } from '../sqlite/database.ts';
+import { sqliteError } from '../sqlite/database.ts';
+import { isDamage } from '../sqlite/file-fault.ts';
 import type {
   AggregateColumns,
   AggregateQuery,
@@ -31,7 +32,7 @@ import type { Catalogue } from './catalogue.ts';
 import { Changes } from './changes.ts';
 import type { ColumnarOptions } from './columnar-options.ts';
 import { keepDamaged } from './damaged-copy.ts';
-import { DayFiles } from './day-files.ts';
+import { DayFileNotNowError, DayFiles } from './day-files.ts';
 import { dayOf, windowOf } from './grid.ts';
 import { Intake } from './intake.ts';
 import { LatestSamples } from './latest.ts';
@@ -215,7 +216,7 @@ export class ColumnarEngine implements Engine {
     try {
       if (isHelpless()) return maintenance.step(this.#retention, this.#intake.newestMs);
     } catch (error) {
-      if (isDamage(error)) catalogue.suspect('working on it', error);
+      if (isDamage(error) && !(error instanceof DayFileNotNowError)) catalogue.suspect('working on it', error);
       if (isHelpless()) throw sqliteError(error, 'working on the store');
     }
     await this.#reopen();

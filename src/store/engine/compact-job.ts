@@ -87,7 +87,7 @@ export class CompactJob {
       throw sqliteError(error, `writing the file of day ${this.day}`);
     } finally {
       if (!this.#listed.every((part) => catalogue.contents(part).isWhole)) this.#isWhole = false;
-      if (blobs.damaged > damaged || (days.has(this.day) && !days.isReadable(this.day))) this.#isWhole = false;
+      if (blobs.damaged > damaged || (days.has(this.day) && !days.isWhole(this.day))) this.#isWhole = false;
     }
   }
 

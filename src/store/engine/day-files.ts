@@ -1,8 +1,10 @@
 /** The day files of a store: which days have one, the open handles, and their blocks as runs. */
-import { mkdirSync, readdirSync, rmSync } from 'node:fs';
+import { mkdirSync, readdirSync, rmSync, statSync } from 'node:fs';
 import { join } from 'node:path';
 import Database from 'better-sqlite3';
+import { GatewayError, messageOf } from '../../core/errors.ts';
 import type { SeriesId } from '../../core/tag.ts';
+import { faultOfFile } from '../sqlite/file-fault.ts';
 import type { TimeRange } from '../telemetry.ts';
 import type { Blobs } from './blobs.ts';
 import type { Day } from './catalogue-reads.ts';
@@ -17,6 +19,9 @@ const { SqliteError } = Database;
 /** Open handles; a month's read stays below a descriptor limit of 1,024 by far. */
 const MAX_OPEN = 32;
 
+/** The file cannot be read at this moment. It says nothing of other files, as `store.db`. */
+export class DayFileNotNowError extends GatewayError {}
+
 export class DayFiles {
   readonly #dataDir: string;
   readonly #blobs: Blobs;
@@ -25,8 +30,11 @@ export class DayFiles {
   /** Least recently used first. */
   readonly #open = new Map<number, DayFile>();
   readonly #decoded = new DecodedBlocks();
+  /** Days whose file is damaged as a whole. */
   readonly #unreadable = new Set<number>();
-  /** Days with pages that cannot be read: the rest can. */
+  /** Days whose file was not there when it was last looked for. */
+  readonly #gone = new Set<number>();
+  /** Days of which a part is damaged: the rest can be read. */
   readonly #damaged = new Set<number>();
   #bytes = 0;
 
@@ -63,7 +71,10 @@ export class DayFiles {
     return dayFileName(this.#dataDir, day.day, day.generation);
   }
 
-  /** A block as a run; undefined when the series has none, or it cannot be read (which is reported). */
+  /**
+   * A block as a run; undefined when the series has none, or it is damaged or gone (which is reported). Throws `store_failed` when the file
+   * cannot be read at this moment: less than is there would be taken for all.
+   */
   run(day: number, series: SeriesId, block: number): Run | undefined {
     const known = this.#decoded.get(day, series, block);
     if (known) return known;
@@ -77,12 +88,22 @@ export class DayFiles {
     return run;
   }
 
-  /** False when its file cannot be opened, or some of it could not be read so far; both are reported. */
-  isReadable(day: number): boolean {
-    return this.#file(day) !== undefined && !this.#damaged.has(day);
+  /** False when its file is damaged or gone, or some of it was found damaged so far; all that is reported. */
+  isWhole(day: number): boolean {
+    return !this.#unreadable.has(day) && !this.#gone.has(day) && !this.#damaged.has(day);
   }
 
-  /** Series that have samples in its file, ascending. */
+  /** Whether its file is whole and can be opened at this moment. */
+  isReadable(day: number): boolean {
+    try {
+      return this.#file(day) !== undefined && this.isWhole(day);
+    } catch (error) {
+      if (!(error instanceof DayFileNotNowError)) throw error;
+      return false;
+    }
+  }
+
+  /** Series that have samples in its file, ascending. Throws as `run` does. */
   seriesOf(day: number): SeriesId[] {
     return this.#read(day, (file) => file.series()) ?? [];
   }
@@ -139,18 +160,23 @@ export class DayFiles {
 
   #read<Result>(day: number, act: (file: DayFile) => Result): Result | undefined {
     const file = this.#file(day);
-    if (!file) return undefined;
+    const known = this.#days.get(day);
+    if (!file || !known) return undefined;
     try {
       return act(file);
     } catch (error) {
       if (!(error instanceof SqliteError || error instanceof CorruptBlockError)) throw error;
-      const known = this.#days.get(day);
-      if (known && !this.#damaged.has(day)) this.#onDamage(this.fileOf(known), error);
+      if (isForNow(error)) {
+        this.#close(day); // the next question opens it again
+        throw notNow(this.fileOf(known), error);
+      }
+      if (!this.#damaged.has(day)) this.#onDamage(this.fileOf(known), error);
       this.#damaged.add(day);
       return undefined;
     }
   }
 
+  /** Undefined when there is none, or it is damaged or gone. Throws `store_failed` when it cannot be opened at this moment. */
   #file(day: number): DayFile | undefined {
     const known = this.#days.get(day);
     if (!known || this.#unreadable.has(day)) return undefined;
@@ -160,14 +186,24 @@ export class DayFiles {
       this.#open.set(day, open);
       return open;
     }
+    if (this.#gone.has(day) && !isThere(this.fileOf(known))) return undefined;
+    return this.#tryToOpen(known);
+  }
+
+  #tryToOpen(known: Day): DayFile | undefined {
+    const { day } = known;
+    const path = this.fileOf(known);
     try {
-      const file = new DayFile(this.fileOf(known), known);
+      const file = new DayFile(path, known);
+      this.#gone.delete(day);
       this.#open.set(day, file);
       this.#closeSurplus();
       return file;
     } catch (error) {
-      this.#unreadable.add(day);
-      this.#onDamage(this.fileOf(known), error);
+      const isGone = !isThere(path);
+      if (!isGone && isForNow(error)) throw notNow(path, error);
+      this.#onDamage(path, isGone ? new Error('it is gone', { cause: error }) : error);
+      (isGone ? this.#gone : this.#unreadable).add(day);
       return undefined;
     }
   }
@@ -180,12 +216,38 @@ export class DayFiles {
     }
   }
 
-  #forget(day: number): void {
+  #close(day: number): void {
     this.#open.get(day)?.close();
     this.#open.delete(day);
+  }
+
+  #forget(day: number): void {
+    this.#close(day);
     this.#unreadable.delete(day);
+    this.#gone.delete(day);
     this.#damaged.delete(day);
     this.#blobs.forget(day);
     this.#decoded.forget(day);
+  }
+}
+
+/** Whether another try may find the file as it was left. */
+function isForNow(error: unknown): boolean {
+  const cause = error instanceof GatewayError ? error.cause : error;
+  const isOfFile = cause instanceof SqliteError || cause instanceof CorruptBlockError; // else memory ran out, or the like
+  return !isOfFile || ['passing', 'unreadable'].includes(faultOfFile(cause));
+}
+
+function notNow(path: string, error: unknown): DayFileNotNowError {
+  return new DayFileNotNowError('store_failed', `${path} cannot be read now: ${messageOf(error)}`, { cause: error });
+}
+
+/** True also where the file system does not say. */
+function isThere(path: string): boolean {
+  try {
+    return statSync(path, { throwIfNoEntry: false }) !== undefined;
+  } catch (error) {
+    if (!(error instanceof Error)) throw error;
+    return true;
   }
 }

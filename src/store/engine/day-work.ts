@@ -147,8 +147,9 @@ export class DayWork {
 
   /** The youngest day first: it is asked for the most. */
   #startRollup(): boolean {
-    const day = [...this.#bare].reduce((youngest, each) => Math.max(youngest, each), Number.NEGATIVE_INFINITY);
-    if (!Number.isFinite(day)) return false;
+    const { days } = this.#with.house;
+    const day = [...this.#bare].sort((a, b) => b - a).find((each) => !days.isWhole(each) || days.isReadable(each)); // else it is tried later
+    if (day === undefined) return false;
     this.#rollup = new RollupJob(this.#sealed, day);
     return true;
   }

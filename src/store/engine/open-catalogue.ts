@@ -7,7 +7,8 @@ import { join } from 'node:path';
 import Database from 'better-sqlite3';
 import { isGatewayError } from '../../core/errors.ts';
 import type { Sequence } from '../../core/tag.ts';
-import { saysDamaged, sqliteError } from '../sqlite/database.ts';
+import { sqliteError } from '../sqlite/database.ts';
+import { faultOfFile, saysDamaged } from '../sqlite/file-fault.ts';
 import { Catalogue, STAMP } from './catalogue.ts';
 import { type Report, suspectFile } from './catalogue-reads.ts';
 import { faultsOf, MIGRATIONS, TABLES } from './catalogue-tables.ts';
@@ -128,7 +129,7 @@ function takeOver(file: string, target: Catalogue): boolean {
     }
     return Number(from.prepare('SELECT count(*) FROM progress').pluck().get()) > 0 && [...soundRows(from, 'progress', 'one')].length > 0;
   } catch (error) {
-    if (!(error instanceof SqliteError)) throw error;
+    if (!isOfContent(error)) throw error;
     return false; // not even its list of tables can be read
   } finally {
     source?.close();
@@ -147,9 +148,14 @@ function* soundRows(database: Database.Database, table: string, key: string): Ge
       for (const row of rows.iterate() as Iterable<SqlValue[]>) if (isSound(table, row)) yield row;
       return;
     } catch (error) {
-      if (!(error instanceof SqliteError)) throw error; // else the other end is tried
+      if (!isOfContent(error)) throw error; // else the other end is tried
     }
   }
+}
+
+/** Not what passes by itself: then all is begun anew rather than with less. */
+function isOfContent(error: unknown): boolean {
+  return error instanceof SqliteError && faultOfFile(error) !== 'passing';
 }
 
 /** Each day's youngest readable file counts if it is younger than what the catalogue knows of the day. */
@@ -180,6 +186,7 @@ function takeOverDays(dir: string, catalogue: Catalogue, report: Report): void {
       }
     } catch (error) {
       if (!isGatewayError(error) && !(error instanceof SqliteError)) throw error;
+      if (faultOfFile(error) === 'passing') throw error; // the day would count as gone
       report(path, new Error(`it cannot be used and is kept as ${keepDamaged(path)}`, { cause: error }));
     }
   }

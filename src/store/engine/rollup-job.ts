@@ -32,7 +32,7 @@ export class RollupJob {
     this.#layout = layout;
     this.#folded = folded ?? [];
     this.#left = folded ? [] : layout.days.seriesOf(day).reverse();
-    this.#isWhole = layout.days.isReadable(day);
+    this.#isWhole = layout.days.isWhole(day);
   }
 
   /** False when some of the file cannot be read: then its rollups are not the whole of it, and are not to be saved. */
@@ -44,7 +44,7 @@ export class RollupJob {
   step(isOver: () => boolean): RollupDay | undefined {
     const { catalogue, days } = this.#layout;
     while (this.#pending.length < ROWS_A_COMMIT && this.#advance()) if (isOver()) return undefined;
-    this.#isWhole = days.isReadable(this.day);
+    this.#isWhole = days.isWhole(this.day);
     if (!this.#isWhole) return undefined;
     const isLast = this.#pending.length < ROWS_A_COMMIT;
     const bytes = this.#bytes + this.#pending.reduce((sum, { data }) => sum + data.length, 0);

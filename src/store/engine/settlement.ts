@@ -2,11 +2,11 @@
  * Gives back what `store.db` has taken over: segments of the log, and day files that it no longer names. Not before all that is committed lies in
  * the file itself, so that it can lose SQLite's own log and nothing else: it never names what is gone.
  */
-import { isGatewayError } from '../../core/errors.ts';
+import { isGatewayError, messageOf } from '../../core/errors.ts';
 import type { Sequence } from '../../core/tag.ts';
 import type { MaintenanceParts } from './maintenance-parts.ts';
 
-type House = Pick<MaintenanceParts, 'catalogue' | 'wal' | 'days' | 'hook'>;
+type House = Pick<MaintenanceParts, 'catalogue' | 'wal' | 'days' | 'hook' | 'report'>;
 
 export class Settlement {
   readonly #house: House;
@@ -58,13 +58,26 @@ export class Settlement {
   }
 
   #removeFiles(): void {
-    const { days, hook } = this.#house;
+    const { hook } = this.#house;
     for (let file = this.#files[0]; file; file = this.#files[0]) {
       const [path, what] = file;
       hook?.('discard', what);
-      days.discard(path);
+      this.#remove(path);
       hook?.('discarded', what);
       this.#files.shift();
+    }
+  }
+
+  /** One that cannot be removed must not keep all other work waiting. */
+  #remove(path: string): void {
+    const { days, report } = this.#house;
+    try {
+      days.discard(path);
+    } catch (error) {
+      report(
+        path,
+        new Error(`it counts no longer and cannot be removed, what the next start tries again: ${messageOf(error)}`, { cause: error }),
+      );
     }
   }
 }

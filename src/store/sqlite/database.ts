@@ -1,6 +1,6 @@
 /** Opens SQLite the one way that keeps what it acknowledged: WAL with a full flush at each commit. */
 import Database from 'better-sqlite3';
-import { type ErrorCode, GatewayError, isGatewayError } from '../../core/errors.ts';
+import { type ErrorCode, GatewayError } from '../../core/errors.ts';
 
 export type { Database } from 'better-sqlite3';
 
@@ -30,25 +30,6 @@ export function openDatabase(file: string): Database.Database {
 export function faultOf(error: unknown): { readonly code: ErrorCode; readonly message: string } {
   const { code, message } = sqliteError(error, 'the store');
   return { code, message };
-}
-
-/** What SQLite says when a file is not as it left it, or a part of it cannot be read from the disk. */
-const DAMAGE = /^SQLITE_(CORRUPT|NOTADB|IOERR_(READ|SHORT_READ|CORRUPTFS|DATA))/;
-
-/** True when SQLite, or what caused our own error, found a file damaged. */
-export function isDamage(error: unknown): boolean {
-  if (!(error instanceof Error)) return false;
-  return ('code' in error && DAMAGE.test(String(error.code))) || isDamage(error.cause);
-}
-
-/** What says nothing about the content of a file: who meets these tries again later. */
-const PASSING = /^SQLITE_(BUSY|LOCKED|CANTOPEN|PERM|AUTH|FULL|NOMEM|PROTOCOL|IOERR(?!_READ|_SHORT_READ|_CORRUPTFS|_DATA))/;
-
-/** True for what keeps a file from being opened: anything but what passes by itself and what a newer version has written. */
-export function saysDamaged(error: unknown): boolean {
-  if (isGatewayError(error)) return error.cause !== undefined && saysDamaged(error.cause);
-  if (error instanceof Database.SqliteError) return !PASSING.test(error.code);
-  return error instanceof Error && !('code' in error);
 }
 
 /** Maps what SQLite throws to our codes: a full disk apart from everything else. */

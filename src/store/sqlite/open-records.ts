@@ -5,7 +5,8 @@ import Database from 'better-sqlite3';
 import { messageOf } from '../../core/errors.ts';
 import { keepDamaged } from '../engine/damaged-copy.ts';
 import { syncFile, syncFolder } from '../engine/wal/segment.ts';
-import { openDatabase, saysDamaged, sqliteError } from './database.ts';
+import { openDatabase, sqliteError } from './database.ts';
+import { faultOfFile, saysDamaged } from './file-fault.ts';
 import { RecordsDatabase } from './records.ts';
 
 const { SqliteError } = Database;
@@ -57,7 +58,7 @@ function takeOver(from: string, to: string): readonly { readonly table: string; 
     try {
       source = new Database(from);
     } catch (error) {
-      if (!(error instanceof SqliteError)) throw error; // else nothing of it can be read
+      if (!isOfContent(error)) throw error; // else nothing of it can be read
     }
     const tables = target
       .prepare("SELECT name FROM sqlite_schema WHERE type = 'table' AND name NOT LIKE 'sqlite_%'")
@@ -107,9 +108,14 @@ function* readable(source: Database.Database, table: string, keys: readonly stri
       yield* source.prepare(`SELECT * FROM ${table} ORDER BY ${order}`).safeIntegers().iterate() as Iterable<Row>;
       return;
     } catch (error) {
-      if (!(error instanceof SqliteError)) throw error; // else the other end is tried
+      if (!isOfContent(error)) throw error; // else the other end is tried
     }
   }
+}
+
+/** Not what passes by itself: then all is begun anew rather than with less. */
+function isOfContent(error: unknown): boolean {
+  return error instanceof SqliteError && faultOfFile(error) !== 'passing';
 }
 
 function isJson(text: unknown): boolean {
