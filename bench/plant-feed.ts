@@ -8,6 +8,7 @@ import type { UnixMs } from '../src/core/time.ts';
 import type { Engine } from '../src/store/engine.ts';
 import { type ReferencePlant, START_MS, type Stretch } from './reference-data.ts';
 import { cpuUs } from './result.ts';
+import { StepTimes } from './step-times.ts';
 
 /** Wall time as the feed says; intervals are real, so that steps of background work are as long as ever. */
 export class PlantClock implements Clock {
@@ -50,6 +51,7 @@ export function pushSecond(ring: Ring, { tags, timesMs, numbers, status }: Stret
 export interface FeedOptions {
   /** Seconds of the plant between two commits. */
   readonly flushSeconds: number;
+  readonly steps?: StepTimes;
 }
 
 export class PlantFeed {
@@ -62,10 +64,11 @@ export class PlantFeed {
   /** CPU time of writing and syncing, and of the work in the background, in µs. */
   writeUs = 0;
   backgroundUs = 0;
-  /** The longest step in the background, in ms of real time. */
-  longestStepMs = 0;
+  /** Of the work in the background, in ms of real time; its hook is for the engine. */
+  readonly steps: StepTimes;
 
-  constructor(engine: Engine, clock: PlantClock, { flushSeconds }: FeedOptions) {
+  constructor(engine: Engine, clock: PlantClock, { flushSeconds, steps = new StepTimes() }: FeedOptions) {
+    this.steps = steps;
     this.#engine = engine;
     this.#clock = clock;
     this.#flushSeconds = flushSeconds;
@@ -98,9 +101,9 @@ export class PlantFeed {
   async settle(): Promise<void> {
     const before = cpuUs();
     for (let more = true; more; ) {
-      const stepMs = systemClock.monotonicMs();
+      this.steps.begin();
       more = await this.#engine.expire();
-      this.longestStepMs = Math.max(this.longestStepMs, systemClock.monotonicMs() - stepMs);
+      this.steps.end();
     }
     this.backgroundUs += cpuUs() - before;
   }

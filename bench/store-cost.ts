@@ -9,6 +9,7 @@ import { RowsEngine } from '../src/store/rows/engine.ts';
 import { PlantClock, PlantFeed } from './plant-feed.ts';
 import { ReferencePlant, START_MS, type Stretch } from './reference-data.ts';
 import { type Benchmark, median, round } from './result.ts';
+import { StepTimes } from './step-times.ts';
 import { inTemporaryFolder } from './temporary-folder.ts';
 
 /** Rows cost so much that a short stretch of the plant tells it. */
@@ -20,7 +21,6 @@ interface Cost {
   readonly write: number;
   readonly sealed: number;
   readonly compacted: number;
-  readonly longestStepMs: number;
 }
 
 function fail(what: string, error: unknown): never {
@@ -32,11 +32,16 @@ function first(stretch: Stretch, seconds: number): Stretch {
 }
 
 /** Whole quarters of an hour from the ring to sealed chunks, then to the file of the day. */
-export async function columnarCost(plant: ReferencePlant, stretch: Stretch, flushSeconds: number): Promise<Cost> {
+export async function columnarCost(
+  plant: ReferencePlant,
+  stretch: Stretch,
+  flushSeconds: number,
+  steps = new StepTimes(),
+): Promise<Cost> {
   return inTemporaryFolder(async (dir) => {
     const clock = new PlantClock();
-    const engine = new ColumnarEngine({ dir, clock, report: fail });
-    const feed = new PlantFeed(engine, clock, { flushSeconds });
+    const engine = new ColumnarEngine({ dir, clock, report: fail, hook: steps.hook });
+    const feed = new PlantFeed(engine, clock, { flushSeconds, steps });
     await feed.open(plant);
     await feed.feed(stretch, START_MS);
     clock.nowMs += 10_000;
@@ -50,7 +55,6 @@ export async function columnarCost(plant: ReferencePlant, stretch: Stretch, flus
       write: writeUs / samples,
       sealed: (writeUs + backgroundUs) / samples,
       compacted: (feed.writeUs + feed.backgroundUs) / samples,
-      longestStepMs: feed.longestStepMs,
     };
   });
 }
@@ -72,15 +76,17 @@ export const benchmark: Benchmark = {
   async run([seconds = '3600', rounds = '5', flushSeconds = '10']) {
     const plant = new ReferencePlant();
     const stretch = plant.next(Number(seconds));
+    const steps = new StepTimes();
     const costs: (Cost & { readonly rows: number })[] = [];
     for (let count = 0; count < Number(rounds); count++) {
-      const cost = await columnarCost(plant, stretch, Number(flushSeconds));
+      const cost = await columnarCost(plant, stretch, Number(flushSeconds), steps);
       const rows = await rowsCost(plant, stretch, Number(flushSeconds));
       costs.push({ ...cost, rows });
       console.log(
         `  round ${count + 1}: write ${cost.write.toFixed(3)}, sealed ${cost.sealed.toFixed(3)}, compacted ${cost.compacted.toFixed(3)}, rows ${rows.toFixed(3)} µs`,
       );
     }
+    steps.print();
     const everySecond = await columnarCost(plant, stretch, 1);
     const of = (name: keyof Cost | 'rows') => round(median(costs.map((cost) => cost[name])));
     return {
@@ -91,7 +97,7 @@ export const benchmark: Benchmark = {
         us_per_sample_synced_each_second: round(everySecond.sealed),
         us_per_sample_rows: of('rows'),
         times_cheaper_than_rows: round(of('rows') / of('sealed'), 1),
-        longest_step_ms: round(Math.max(...costs.map((cost) => cost.longestStepMs)), 1),
+        longest_step_ms: round(steps.longestMs, 1),
       },
       goal: { us_per_sample: 0.2 },
     };
