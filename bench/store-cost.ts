@@ -32,12 +32,7 @@ function first(stretch: Stretch, seconds: number): Stretch {
 }
 
 /** Whole quarters of an hour from the ring to sealed chunks, then to the file of the day. */
-export async function columnarCost(
-  plant: ReferencePlant,
-  stretch: Stretch,
-  flushSeconds: number,
-  steps = new StepTimes(),
-): Promise<Cost> {
+export async function columnarCost(plant: ReferencePlant, stretch: Stretch, flushSeconds: number, steps = new StepTimes()): Promise<Cost> {
   return inTemporaryFolder(async (dir) => {
     const clock = new PlantClock();
     const engine = new ColumnarEngine({ dir, clock, report: fail, hook: steps.hook });

@@ -23,9 +23,6 @@ const CACHE_KIB = 4_096;
 export const STAMP = 0x7477_0000;
 /** A step of removing rollups. */
 const ROLLUPS_AT_ONCE = 1_000;
-/** A step of sweeping: about 5 ms. */
-const SWEEP_CHUNKS = 500;
-const SWEEP_ROLLUPS = 200;
 
 /** How far the engine has come. */
 export interface Progress {
@@ -169,47 +166,6 @@ export class Catalogue extends CatalogueReads {
   nextPart(window: number): number {
     const used = ['chunk', 'window_rollup', 'part'].map((table) => `SELECT part FROM ${table} WHERE window = :window`).join(' UNION ALL ');
     return Number(this.database.prepare(`SELECT coalesce(max(part), -1) + 1 FROM (${used})`).pluck().get({ window }));
-  }
-
-  /** Removes some chunks of windows [first, end) that no part counts, with their times, then the rollups; true when there may be more. */
-  sweep(firstWindow: number, endWindow: number): boolean {
-    return this.#sweepChunks(firstWindow, endWindow) || this.#sweepRollups(firstWindow, endWindow);
-  }
-
-  #sweepRollups(firstWindow: number, endWindow: number): boolean {
-    let removed = 0;
-    this.commit('sweeping rollups', () => {
-      removed = this.database
-        .prepare(
-          `DELETE FROM window_rollup WHERE id IN (
-             SELECT id FROM window_rollup LEFT JOIN part USING (window, part)
-             WHERE window >= ? AND window < ? AND part.rows IS NULL LIMIT ${SWEEP_ROLLUPS})`,
-        )
-        .run(firstWindow, endWindow).changes;
-    });
-    return removed === SWEEP_ROLLUPS;
-  }
-
-  #sweepChunks(firstWindow: number, endWindow: number): boolean {
-    const ids = this.database
-      .prepare(
-        `SELECT id FROM chunk LEFT JOIN part USING (window, part)
-         WHERE window >= ? AND window < ? AND part.rows IS NULL ORDER BY window, part LIMIT ${SWEEP_CHUNKS}`,
-      )
-      .pluck()
-      .all(firstWindow, endWindow) as number[];
-    if (ids.length === 0) return false;
-    this.commit('sweeping chunks', () => {
-      const list = JSON.stringify(ids);
-      const times = this.database
-        .prepare('SELECT DISTINCT times FROM chunk WHERE id IN (SELECT value FROM json_each(?))')
-        .pluck()
-        .all(list);
-      this.database.prepare('DELETE FROM chunk WHERE id IN (SELECT value FROM json_each(?))').run(list);
-      const rest = 'SELECT value FROM json_each(?) WHERE value NOT IN (SELECT times FROM chunk WHERE window >= ? AND window < ?)';
-      this.database.prepare(`DELETE FROM times WHERE id IN (${rest})`).run(JSON.stringify(times), firstWindow, endWindow);
-    });
-    return true;
   }
 
   override rollupVersion(): number {

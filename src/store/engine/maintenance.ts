@@ -14,6 +14,7 @@ import { SealJob } from './seal-job.ts';
 import { Settlement } from './settlement.ts';
 import { type EngineSizes, statsOf } from './sizes.ts';
 import { type Ballast, leastFreeBytes } from './space.ts';
+import { Sweep } from './sweep.ts';
 import { OPEN_SHARE } from './unsealed-limit.ts';
 
 /** A step of work: commits of new data wait no longer than this. */
@@ -48,8 +49,8 @@ export class Maintenance {
   #seal: SealJob | undefined;
   readonly #days: DayWork;
   #progress: Progress;
-  /** Windows whose swept chunks may be left: from, to. */
-  readonly #sweeps: [number, number][];
+  /** Of windows that may have chunks which count no more. */
+  readonly #sweeps: Sweep[];
   #restUntilMs = 0;
   #lateSinceMs: number | undefined;
   #failure: GatewayError | undefined;
@@ -83,7 +84,7 @@ export class Maintenance {
     this.#days = new DayWork({ house, layout, removals, settlement, sweep: (day) => this.#sweepDay(day) });
     this.#ballast = ballast;
     this.#progress = catalogue.progress();
-    this.#sweeps = [[Number.MIN_SAFE_INTEGER, Number.MAX_SAFE_INTEGER]]; // what a crash may have left
+    this.#sweeps = [new Sweep(catalogue, Number.MIN_SAFE_INTEGER, Number.MAX_SAFE_INTEGER)]; // what a crash may have left
   }
 
   get progress(): Progress {
@@ -197,7 +198,7 @@ export class Maintenance {
     }
     const sweep = this.#sweeps[0];
     if (sweep) {
-      if (this.#house.catalogue.sweep(...sweep)) return true;
+      if (sweep.step()) return true;
       this.#sweeps.shift();
     }
     const today = dayOf(Math.min(newestMs, this.#house.clock.now()) - GRACE_MS - WINDOW_MS);
@@ -266,6 +267,6 @@ export class Maintenance {
   }
 
   #sweepDay(day: number): void {
-    this.#sweeps.push([day * WINDOWS_PER_DAY, (day + 1) * WINDOWS_PER_DAY]);
+    this.#sweeps.push(new Sweep(this.#house.catalogue, day * WINDOWS_PER_DAY, (day + 1) * WINDOWS_PER_DAY));
   }
 }
