@@ -27,10 +27,11 @@ import { openApiRoutes } from './openapi-routes.ts';
 import { opsRoutes } from './ops.ts';
 import type { Route } from './route.ts';
 import type { ApiServices, StreamsState } from './services.ts';
+import type { Soon } from './soon.ts';
 
 export interface Api {
   /** `env` is what the server under it knows of the connection. */
-  fetch(request: Request, env?: object): Response | Promise<Response>;
+  fetch(request: Request, env?: object): Soon<Response>;
   readonly routes: readonly Route[];
   streams(): StreamsState;
   /** Ends what would never end by itself: to be called before the server is asked to wait for its answers. */

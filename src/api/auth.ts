@@ -5,7 +5,9 @@ import type { Scope } from '../core/scope.ts';
 import type { UnixMs } from '../core/time.ts';
 import type { RecordStore, StoredToken } from '../store/records.ts';
 import type { BackOff } from './back-off.ts';
+import type { Exchange } from './exchange.ts';
 import { ApiError } from './problem.ts';
+import { type Soon, whenThere } from './soon.ts';
 
 /** Every form that RFC 6750 §2.1 allows, for a token of the file may come from the plant's own vault; the bound keeps what is hashed small. */
 const AUTHORIZATION = /^Bearer +([A-Za-z0-9._~+/-]{1,512}={0,2})$/i;
@@ -33,6 +35,8 @@ export class Authenticator {
   readonly #backOff: BackOff;
   /** Known tokens only, so that guesses cannot push them out. */
   readonly #cache = new Map<string, { readonly token: StoredToken; readonly recheckMs: number }>();
+  /** What each connection sent last, for as long as it lives. */
+  readonly #presented = new WeakMap<object, { readonly authorization: string; readonly sha256: string }>();
   readonly #lookups = new Map<string, Promise<StoredToken | undefined>>();
 
   constructor(records: Pick<RecordStore, 'tokenByHash'>, clock: Clock, backOff: BackOff) {
@@ -46,19 +50,28 @@ export class Authenticator {
    * `rate_limited` while the address has to wait. Tokens that were met lately do not wait: one machine with a wrong
    * token must not lock out the others behind the same address.
    */
-  async authenticate(authorization: string | undefined, address: string | null): Promise<StoredToken> {
-    const presented = AUTHORIZATION.exec(authorization ?? '')?.[1];
-    const sha256 = presented && hashToken(presented);
-    if (authorization !== undefined && !(sha256 && this.#cache.has(sha256))) this.#backOff.check(address);
-    const token = sha256 && (await this.#find(sha256));
-    if (!token || !isValid(token, this.#clock.now())) {
-      if (authorization !== undefined) this.#backOff.failed(address);
-      throw new ApiError('unauthorized', 'This needs "Authorization: Bearer <token>" with a valid token.');
-    }
-    return token;
+  authenticate(authorization: string | undefined, { address, connection }: Pick<Exchange, 'address' | 'connection'>): Soon<StoredToken> {
+    if (authorization === undefined) throw unauthorized();
+    const sha256 = this.#hashOf(authorization, connection);
+    if (sha256 === undefined || !this.#cache.has(sha256)) this.#backOff.check(address);
+    return whenThere(sha256 === undefined ? undefined : this.#find(sha256), (token) => {
+      if (token && isValid(token, this.#clock.now())) return token;
+      this.#backOff.failed(address);
+      throw unauthorized();
+    });
   }
 
-  #find(sha256: string): StoredToken | Promise<StoredToken | undefined> {
+  /** A connection that is kept sends the same header each time; nobody but its own client learns from how fast the two compare. */
+  #hashOf(authorization: string, connection: object | null): string | undefined {
+    const last = connection && this.#presented.get(connection);
+    if (last?.authorization === authorization) return last.sha256;
+    const presented = AUTHORIZATION.exec(authorization)?.[1];
+    const sha256 = presented === undefined ? undefined : hashToken(presented);
+    if (connection && sha256 !== undefined) this.#presented.set(connection, { authorization, sha256 });
+    return sha256;
+  }
+
+  #find(sha256: string): Soon<StoredToken | undefined> {
     const entry = this.#cache.get(sha256);
     const nowMs = this.#clock.monotonicMs();
     if (entry && nowMs < entry.recheckMs) return entry.token;
@@ -101,6 +114,10 @@ export class Authenticator {
     this.#cache.set(sha256, { token, recheckMs: askedMs + RECHECK_MS });
     return token;
   }
+}
+
+function unauthorized(): ApiError {
+  return new ApiError('unauthorized', 'This needs "Authorization: Bearer <token>" with a valid token.');
 }
 
 function sameHash(left: string, right: string): boolean {

@@ -6,6 +6,8 @@ export interface Exchange {
   readonly requestId: string;
   /** Of the client's side of the connection; null where there is none, as in tests. */
   readonly address: string | null;
+  /** The connection itself, by which things may be remembered for as long as it lives; null where there is none. */
+  readonly connection: object | null;
   /** Who calls, once that is known. */
   token?: StoredToken;
   /** That the answer has whatever it is. */
@@ -15,7 +17,8 @@ export interface Exchange {
 const MAPPED_IPV4 = /^::ffff:(?=\d+\.)/;
 
 /** The peer of the connection. Headers of proxies are not believed: anyone can send them. */
-export function addressOf(c: Context): string | null {
+export function connectionOf(c: Context): Pick<Exchange, 'address' | 'connection'> {
   const { incoming } = (c.env ?? {}) as { readonly incoming?: { readonly socket: { readonly remoteAddress?: string } } };
-  return incoming?.socket.remoteAddress?.replace(MAPPED_IPV4, '') ?? null;
+  if (!incoming) return { address: null, connection: null };
+  return { address: incoming.socket.remoteAddress?.replace(MAPPED_IPV4, '') ?? null, connection: incoming.socket };
 }

@@ -10,14 +10,15 @@ import { BackOff } from './back-off.ts';
 import { JSON_BODY_LIMIT_BYTES, readBytes } from './body.ts';
 import { unlessKnown } from './conditional.ts';
 import { Cors } from './cors.ts';
-import { addressOf, type Exchange } from './exchange.ts';
+import { connectionOf, type Exchange } from './exchange.ts';
 import { Idempotency } from './idempotency.ts';
 import { ApiError, familyOf, type Problem, problemOf } from './problem.ts';
 import { RateLimiter } from './rate-limit.ts';
 import { requestIdOf } from './request-id.ts';
 import { respond } from './respond.ts';
-import type { Answer, Route, ScopedRoute } from './route.ts';
+import type { Answer, Call, Route, ScopedRoute } from './route.ts';
 import type { ApiServices } from './services.ts';
+import { mended, type Soon, whenThere } from './soon.ts';
 
 export class Gate {
   readonly #authenticator: Authenticator;
@@ -40,68 +41,69 @@ export class Gate {
     this.#throttled = new ThrottledLog(log, clock);
   }
 
-  async pass(c: Context, route: Route): Promise<Response> {
+  pass(c: Context, route: Route): Soon<Response> {
     const exchange = this.#open(c);
-    const answer = await this.#answer(c, exchange, async () => {
-      const given = await (route.scope === null ? route.handle({ request: c.req }) : this.#call(c, route, exchange));
-      return unlessKnown(given, c.req.header('if-none-match'));
+    const answer = this.#answer(c, exchange, () => {
+      const given = route.scope === null ? route.handle({ request: c.req }) : this.#call(c, route, exchange);
+      return whenThere(given, (each) => unlessKnown(each, c.req.header('if-none-match')));
     });
-    const entry = auditEntryOf(c, route, { exchange, answer, nowMs: this.#clock.now() });
-    if (entry) this.#audit.record(entry);
-    return respond(answer, exchange.headers);
+    return whenThere(answer, (given) => {
+      const entry = auditEntryOf(c, route, { exchange, answer: given, nowMs: this.#clock.now() });
+      if (entry) this.#audit.record(entry);
+      return respond(given, exchange.headers);
+    });
   }
 
   /** No route, or none for this method: a stranger is not told which, unless a listed origin asks before it calls. */
-  async refuse(c: Context, allowed: readonly string[]): Promise<Response> {
+  refuse(c: Context, allowed: readonly string[]): Soon<Response> {
     const exchange = this.#open(c);
     const origin = c.req.header('origin');
     const preflight = this.#cors.preflight(c.req.method, origin, c.req.header('access-control-request-method'));
     if (preflight) return respond(preflight, exchange.headers);
-    const answer = await this.#answer(c, exchange, async () => {
-      await this.#admit(c, exchange);
-      if (allowed.length === 0) throw new ApiError('not_found', 'There is nothing at this path.');
-      const allow = [...allowed, ...(allowed.includes('GET') ? ['HEAD'] : []), 'OPTIONS'].join(', ');
-      if (c.req.method === 'OPTIONS') return { status: 204, body: undefined, headers: { Allow: allow } };
-      throw new ApiError('method_not_allowed', `This path takes ${allow}.`, { headers: { Allow: allow } });
-    });
-    return respond(answer, exchange.headers);
+    const answer = this.#answer(c, exchange, () => whenThere(this.#admit(c, exchange), () => withoutRoute(c, allowed)));
+    return whenThere(answer, (given) => respond(given, exchange.headers));
   }
 
   #open(c: Context): Exchange {
     const requestId = requestIdOf(c.req.header('x-request-id'));
-    return { requestId, address: addressOf(c), headers: { 'X-Request-Id': requestId, ...this.#cors.headers(c.req.header('origin')) } };
+    return { requestId, ...connectionOf(c), headers: { 'X-Request-Id': requestId, ...this.#cors.headers(c.req.header('origin')) } };
   }
 
   /** Throws `unauthorized` or `rate_limited`. */
-  async #admit(c: Context, exchange: Exchange): Promise<StoredToken> {
-    const token = await this.#authenticator.authenticate(c.req.header('authorization'), exchange.address);
-    exchange.token = token;
-    exchange.headers = { ...exchange.headers, ...this.#rates.take(token.id) };
-    return token;
+  #admit(c: Context, exchange: Exchange): Soon<StoredToken> {
+    const known = this.#authenticator.authenticate(c.req.header('authorization'), exchange);
+    return whenThere(known, (token) => {
+      exchange.token = token;
+      exchange.headers = { ...exchange.headers, ...this.#rates.take(token.id) };
+      return token;
+    });
   }
 
-  async #call(c: Context, route: ScopedRoute, exchange: Exchange): Promise<Answer> {
-    const token = await this.#admit(c, exchange);
-    requireScope(token, route.scope);
-    const call = { request: c.req, tenant: token.tenant, token, requestId: exchange.requestId };
-    const key = c.req.header('idempotency-key');
-    if (key === undefined || route.method !== 'POST' || isUpload(c)) return route.handle(call);
-    const { pathname, search } = new URL(c.req.url);
-    const body = await readBytes(c.req, route.operation?.body?.limitBytes ?? JSON_BODY_LIMIT_BYTES);
-    const keyed = { tokenId: token.id, path: pathname, key, content: [search, body] };
+  #call(c: Context, route: ScopedRoute, exchange: Exchange): Soon<Answer> {
+    return whenThere(this.#admit(c, exchange), (token) => {
+      requireScope(token, route.scope);
+      const call = { request: c.req, tenant: token.tenant, token, requestId: exchange.requestId };
+      const key = route.method === 'POST' ? c.req.header('idempotency-key') : undefined;
+      return key === undefined || isUpload(c) ? route.handle(call) : this.#once(key, route, call);
+    });
+  }
+
+  /** Under its Idempotency-Key. */
+  async #once(key: string, route: ScopedRoute, call: Call): Promise<Answer> {
+    const { pathname, search } = new URL(call.request.url);
+    const body = await readBytes(call.request, route.operation?.body?.limitBytes ?? JSON_BODY_LIMIT_BYTES);
+    const keyed = { tokenId: call.token.id, path: pathname, key, content: [search, body] };
     return this.#idempotency.run(keyed, async () => route.handle(call));
   }
 
-  async #answer(c: Context, exchange: Exchange, work: () => Promise<Answer>): Promise<Answer> {
-    try {
-      return await work();
-    } catch (thrown) {
+  #answer(c: Context, exchange: Exchange, work: () => Soon<Answer>): Soon<Answer> {
+    return mended(work, (thrown) => {
       // When the client has gone, whatever waited for it ends with the reason of that.
       const error = c.req.raw.signal.aborted ? new ApiError('bad_request', 'The client closed the connection.') : thrown;
       const problem = problemOf(error, familyOf(c.req.path), exchange.requestId);
       this.#report(c, problem, error, exchange.requestId);
       return problem;
-    }
+    });
   }
 
   #report(c: Context, problem: Problem, error: unknown, requestId: string): void {
@@ -110,6 +112,14 @@ export class Gate {
     if (problem.code !== 'internal_error') this.#throttled.warn(problem.code, fields, 'request refused');
     else this.#log.error({ ...fields, stack: error instanceof Error ? error.stack : undefined }, 'request failed');
   }
+}
+
+/** Throws `not_found` or `method_not_allowed`. */
+function withoutRoute(c: Context, allowed: readonly string[]): Answer {
+  if (allowed.length === 0) throw new ApiError('not_found', 'There is nothing at this path.');
+  const allow = [...allowed, ...(allowed.includes('GET') ? ['HEAD'] : []), 'OPTIONS'].join(', ');
+  if (c.req.method === 'OPTIONS') return { status: 204, body: undefined, headers: { Allow: allow } };
+  throw new ApiError('method_not_allowed', `This path takes ${allow}.`, { headers: { Allow: allow } });
 }
 
 /** A file of hundreds of megabytes is streamed to disk and not hashed beforehand. */

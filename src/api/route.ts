@@ -3,6 +3,7 @@ import type { Context } from 'hono';
 import type { Scope } from '../core/scope.ts';
 import type { StoredToken } from '../store/records.ts';
 import type { Operation } from './operation.ts';
+import type { Soon } from './soon.ts';
 
 export type Method = 'GET' | 'POST' | 'PUT' | 'PATCH' | 'DELETE';
 
@@ -47,7 +48,7 @@ export class ByteSource {
   }
 }
 
-export type Handler<Input> = (input: Input) => Answer | Promise<Answer>;
+export type Handler<Input> = (input: Input) => Soon<Answer>;
 
 export interface ScopedRoute {
   readonly method: Method;

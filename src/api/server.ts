@@ -1,6 +1,6 @@
 /** The server under the API: HTTP or HTTPS, its limits and its stop. */
 import { randomUUID } from 'node:crypto';
-import { createServer, type Server, type ServerResponse, STATUS_CODES } from 'node:http';
+import { createServer, type IncomingMessage, type Server, type ServerResponse, STATUS_CODES } from 'node:http';
 import { createServer as createSecureServer, type Server as SecureServer } from 'node:https';
 import { type AddressInfo, Server as NetServer } from 'node:net';
 import type { Duplex } from 'node:stream';
@@ -58,7 +58,13 @@ export interface Listening {
 
 /** Rejects `listen_failed`, naming the address. */
 export async function listen({ host, port, api, clock, log, tls, limits }: ListenOptions): Promise<Listening> {
-  const listener = getRequestListener(api.fetch, { errorHandler: () => unreadable() });
+  const answer = getRequestListener(api.fetch, { errorHandler: () => unreadable() });
+  const listener = (request: IncomingMessage, response: ServerResponse) => {
+    answer(request, response).catch((error: unknown) => {
+      log.error({ error: messageOf(error) }, 'an answer could not be sent');
+      response.destroy();
+    });
+  };
   const { silentSocketMs = SILENT_SOCKET_MS, ...own } = limits ?? {};
   const options = { ...LIMITS, ...own };
   const secure = tls && createSecureServer({ ...options, ...TLS, ...tls }, listener);

@@ -4,13 +4,16 @@ import { Authenticator, hashToken, newToken } from '../../src/api/auth.ts';
 import { BackOff } from '../../src/api/back-off.ts';
 import type { UnixMs } from '../../src/core/time.ts';
 import { ApiClient } from '../support/api-client.ts';
-import { sensor } from '../support/fake-services.ts';
+import { FakeServices, sensor } from '../support/fake-services.ts';
 
 const client = () => {
   const made = new ApiClient();
   made.services.addTwin({ id: 'pump-101', sensors: [sensor('pump-101', 'temperature')] });
   return made;
 };
+
+/** A request without a connection. */
+const NOBODY = { address: null, connection: null };
 
 describe('a path that no route has', () => {
   it.each(['/', '/v1', '/v1/nothing', '/api/nothing', '/api/twins/pump-101/unknown', '//api/twins', '/.env'])(
@@ -87,6 +90,36 @@ describe('a token', () => {
   });
 });
 
+describe('a connection that is kept', () => {
+  const at = { address: '192.0.2.7', connection: {} };
+
+  function box() {
+    const services = new FakeServices();
+    const authenticator = new Authenticator(services.records, services.clock, new BackOff(services.clock));
+    return { services, present: async (token: string) => authenticator.authenticate(`Bearer ${token}`, at) };
+  }
+
+  it('is judged by the token of each request, however often that changes', async () => {
+    const { services, present } = box();
+    const [one, other] = [services.addToken(['read:assets']), services.addToken(['admin'])];
+    expect((await present(one)).scopes).toEqual(['read:assets']);
+    expect((await present(one)).scopes).toEqual(['read:assets']);
+    expect((await present(other)).scopes).toEqual(['admin']);
+    await expect(present('tbx_unknown')).rejects.toMatchObject({ code: 'unauthorized' });
+    await expect(present('tbx_unknown')).rejects.toMatchObject({ code: 'unauthorized' });
+    expect((await present(one)).scopes).toEqual(['read:assets']);
+  });
+
+  it('does not outlive the revocation of its token by more than a second', async () => {
+    const { services, present } = box();
+    const token = services.addToken(['admin']);
+    await present(token);
+    services.revoke(token);
+    services.advance(1_000);
+    await expect(present(token)).rejects.toMatchObject({ code: 'unauthorized' });
+  });
+});
+
 describe('a store that falls silent', () => {
   const patientClock = (state: { nowMs: number }) => ({
     now: () => state.nowMs as UnixMs,
@@ -103,12 +136,12 @@ describe('a store that falls silent', () => {
     const records = { tokenByHash: async () => (state.silent ? new Promise<never>(() => undefined) : stored) };
     const clock = patientClock(state);
     const authenticator = new Authenticator(records, clock, new BackOff(clock));
-    await authenticator.authenticate(`Bearer ${token}`, null);
+    await authenticator.authenticate(`Bearer ${token}`, NOBODY);
     state.silent = true;
     state.nowMs += 30_000;
-    expect((await authenticator.authenticate(`Bearer ${token}`, null)).id).toBe('t');
+    expect((await authenticator.authenticate(`Bearer ${token}`, NOBODY)).id).toBe('t');
     state.nowMs += 60_000;
-    const unanswered = authenticator.authenticate(`Bearer ${token}`, null).then(() => 'let in');
+    const unanswered = Promise.resolve(authenticator.authenticate(`Bearer ${token}`, NOBODY)).then(() => 'let in');
     expect(await Promise.race([unanswered, new Promise((resolve) => setImmediate(() => resolve('waits')))])).toBe('waits');
   });
 });
