@@ -85,14 +85,7 @@ export class RuleRegistry {
       if (!present) return undefined;
       const body: RuleBody = { ...edit(present), managedBy: 'api' };
       requireOwn(present);
-      if (isDeepStrictEqual(bodyOf(present), plain(body))) return present;
-      const rule = await this.#put(at, body);
-      if (present.enabled && rule.enabled && scopeOf(present) === scopeOf(rule)) this.#options.engine.rename(rule);
-      else {
-        if (present.enabled) this.#end(present, rule.enabled ? 'rule_changed' : 'rule_disabled');
-        if (rule.enabled) this.#begin(rule);
-      }
-      return rule;
+      return this.#become(at, body);
     });
   }
 
@@ -103,11 +96,41 @@ export class RuleRegistry {
       if (!present) return false;
       allow(present);
       requireOwn(present);
-      await this.#options.records.removeDocument({ kind: 'alert_rule', ...idsOf(at) });
-      this.#rules.delete(keyOf(at));
-      if (present.enabled) this.#end(present, 'rule_deleted');
+      await this.#drop(present);
       return true;
     });
+  }
+
+  /**
+   * What the file says now: one that says the same is not touched, and others change as over the API. Rejects as the records
+   * do; what comes before has been taken then, and the rest has not.
+   */
+  takeFile(specs: readonly RuleSpec[]): Promise<void> {
+    return this.#serially(async () => {
+      const wanted = new Set(specs.map(keyOf));
+      const gone = [...this.#rules.values()].filter((rule) => rule.managedBy === 'config' && !wanted.has(keyOf(rule)));
+      for (const rule of gone) await this.#drop(rule);
+      for (const { tenant, id, ...draft } of specs) await this.#become({ tenant, id }, { ...draft, managedBy: 'config' });
+    });
+  }
+
+  /** Its states and open alerts stay where its condition does. */
+  async #become(at: RuleKey, body: RuleBody): Promise<Rule> {
+    const present = this.get(at);
+    if (present && isDeepStrictEqual(bodyOf(present), plain(body))) return present;
+    const rule = await this.#put(at, body);
+    if (present?.enabled && rule.enabled && scopeOf(present) === scopeOf(rule)) this.#options.engine.rename(rule);
+    else {
+      if (present?.enabled) this.#end(present, rule.enabled ? 'rule_changed' : 'rule_disabled');
+      if (rule.enabled) this.#begin(rule);
+    }
+    return rule;
+  }
+
+  async #drop(rule: Rule): Promise<void> {
+    await this.#options.records.removeDocument({ kind: 'alert_rule', ...idsOf(rule) });
+    this.#rules.delete(keyOf(rule));
+    if (rule.enabled) this.#end(rule, 'rule_deleted');
   }
 
   #begin(rule: Rule): void {

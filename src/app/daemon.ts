@@ -93,19 +93,15 @@ async function build(config: LoadedConfig, log: Log, undo: (() => Promise<void> 
   undo.push(() => running.abort());
   const notifying = begin((signal) => house.notifications.run(signal));
   undo.push(() => notifying.stop());
-  const { revision: configRevision, twinTypes, rateLimit, corsOrigins } = config;
+  const { rateLimit, corsOrigins } = config;
   const http = { rateLimit, corsOrigins };
-  const rawMaxAgeMs = config.retention.maxAgeMs ?? null;
   const backup = oneBackupAtATime({ dataDir: config.dataDir, clock, copy: store.backup });
   const api = createApi(
     apiServices({
       ...house,
       log,
       version: version(),
-      configRevision,
-      twinTypes,
       http,
-      rawMaxAgeMs,
       backup,
     }),
   );
@@ -120,7 +116,13 @@ async function build(config: LoadedConfig, log: Log, undo: (() => Promise<void> 
   for (const spec of config.sources) supervisor.add(spec, created.get(spec.id) as UnixMs);
   registry.start(supervisor);
   const createdOf = (sources: readonly SourceSpec[]) => createdTimes(store, sources, clock.now());
-  const reload = new Reload(config, { ...house, createdTimes: createdOf, log: log.child({ part: 'reload' }) });
+  const reload = new Reload(config, {
+    ...house,
+    store: store.telemetry,
+    rules: alerting.rules,
+    createdTimes: createdOf,
+    log: log.child({ part: 'reload' }),
+  });
   const [unlock] = undo;
   let stopped: Promise<readonly string[]> | undefined;
   return {

@@ -1,4 +1,4 @@
-/** What of the configuration may change while the daemon runs and is looked up each time: tenants, tokens, which sources are of battery packs. */
+/** What of the configuration may change while the daemon runs and is looked up each time: tenants, tokens, names of types, which sources are of battery packs. */
 import type { LoadedConfig, TokenSpec } from '../config/loaded.ts';
 import type { UnixMs } from '../core/time.ts';
 import type { StoredToken } from '../store/records.ts';
@@ -8,11 +8,20 @@ export class LiveSettings {
   #packs: ReadonlySet<string> = new Set();
   #tokens: ReadonlyMap<string, StoredToken> = new Map();
 
+  /** Of the file. */
+  revision = '';
+  twinTypes: readonly string[] = [];
+  /** Null: samples are kept at any age. */
+  rawMaxAgeMs: number | null = null;
+
   constructor(config: LoadedConfig) {
     this.take(config);
   }
 
-  take({ tenants, sources, tokens }: LoadedConfig): void {
+  take({ revision, tenants, sources, tokens, twinTypes, retention }: LoadedConfig): void {
+    this.revision = revision;
+    this.twinTypes = twinTypes;
+    this.rawMaxAgeMs = retention.maxAgeMs ?? null;
     this.#tenants = new Set(tenants.map(({ id }) => id));
     this.#packs = new Set(sources.flatMap(({ id, profile }) => (profile === undefined ? [] : [id])));
     this.#tokens = new Map(tokens.map((token) => [token.sha256, toStoredToken(token)]));

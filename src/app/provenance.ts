@@ -7,6 +7,7 @@ import type { SourceSpec } from '../ingest/source.ts';
 import type { SourceRegistry } from '../ingest/source-registry.ts';
 import type { Supervisor } from '../ingest/supervisor.ts';
 import type { Binding, LiveReading } from '../twin/twin.ts';
+import type { LiveSettings } from './live-settings.ts';
 
 export interface ProvenanceParts {
   readonly pipeline: Pipeline;
@@ -14,11 +15,11 @@ export interface ProvenanceParts {
   /** Of the sources that were made over the API. */
   readonly registry: Pick<SourceRegistry, 'get'>;
   /** Of the file. */
-  readonly configRevision: string;
+  readonly settings: Pick<LiveSettings, 'revision'>;
 }
 
 export function provenanceOf(
-  { pipeline, supervisor, registry, configRevision }: ProvenanceParts,
+  { pipeline, supervisor, registry, settings }: ProvenanceParts,
   tenant: string,
   { asset, tag }: Binding,
   { source }: LiveReading,
@@ -31,15 +32,15 @@ export function provenanceOf(
   return {
     source: owner ? { type: owner.type, endpoint: supervisor.view(owner.id)?.endpoint ?? '' } : null,
     origin: owner && own && owner.fault === undefined ? DRIVERS[owner.type].describe(owner.config, own) : null,
-    configRevision: owner ? revisionOf(owner, { registry, configRevision }) : null,
+    configRevision: owner ? revisionOf(owner, { registry, settings }) : null,
     raw: (owner && supervisor.rawOf(owner.id, { assetId: asset, tagName: tag })) ?? null,
     receivedMs: (newest?.arrivedMs as UnixMs | undefined) ?? null,
   };
 }
 
 /** By which the source runs now; null for one that was removed this moment. */
-function revisionOf({ managedBy, id }: SourceSpec, { registry, configRevision }: Pick<ProvenanceParts, 'registry' | 'configRevision'>) {
-  if (managedBy === 'config') return configRevision;
+function revisionOf({ managedBy, id }: SourceSpec, { registry, settings }: Pick<ProvenanceParts, 'registry' | 'settings'>) {
+  if (managedBy === 'config') return settings.revision;
   const revision = registry.get(id)?.revision;
   return revision === undefined ? null : String(revision);
 }

@@ -1,31 +1,29 @@
-/** Takes a changed configuration while the daemon runs: source by source, so that what did not change is not touched. */
+/** Takes a changed configuration while the daemon runs: part by part and source by source, so that what did not change is not touched. */
 import { isDeepStrictEqual } from 'node:util';
-import type { LoadedConfig } from '../config/loaded.ts';
+import type { RuleRegistry } from '../alerts/registry.ts';
+import { type LoadedConfig, START_KEYS, type StartKey } from '../config/loaded.ts';
 import { GatewayError, messageOf } from '../core/errors.ts';
 import type { Log } from '../core/log.ts';
 import type { UnixMs } from '../core/time.ts';
 import type { SourceSpec } from '../ingest/source.ts';
 import type { SourceRegistry } from '../ingest/source-registry.ts';
 import type { Supervisor } from '../ingest/supervisor.ts';
+import type { TelemetryStore } from '../store/telemetry.ts';
 import type { EgressPolicy } from '../system/egress.ts';
+import type { TwinRegistry } from '../twin/registry.ts';
 import type { LiveSettings } from './live-settings.ts';
 
-/** What is read once, at the start: the key of the file and what it became. */
-const AT_START: Readonly<Record<string, (config: LoadedConfig) => unknown>> = {
+/** What is read once, at the start, as it became. */
+const AT_START: Readonly<Record<StartKey, (config: LoadedConfig) => unknown>> = {
   data_dir: ({ dataDir }) => dataDir,
   'api.listen': ({ listen }) => listen,
   'api.tls': ({ tls }) => tls,
   'api.allow_plaintext': ({ allowPlaintext }) => allowPlaintext,
   'api.rate_limit': ({ rateLimit }) => rateLimit,
   'api.cors': ({ corsOrigins }) => corsOrigins,
-  'store.retention': ({ retention }) => retention,
-  'store.profile': ({ storeProfile }) => storeProfile,
-  twin_types: ({ twinTypes }) => twinTypes,
-  auto_twins: ({ autoTwins }) => autoTwins,
-  twins: ({ twins }) => twins,
-  alert_rules: ({ alertRules }) => alertRules,
   'notifications.channels': ({ channels }) => channels,
-  'log.level': ({ logLevel }) => logLevel,
+  'store.profile': ({ storeProfile }) => storeProfile,
+  auto_twins: ({ autoTwins }) => autoTwins,
 };
 
 export interface ReloadParts {
@@ -33,6 +31,9 @@ export interface ReloadParts {
   readonly registry: Pick<SourceRegistry, 'get'>;
   readonly settings: LiveSettings;
   readonly egress: Pick<EgressPolicy, 'allow'>;
+  readonly twins: Pick<TwinRegistry, 'takeFile'>;
+  readonly rules: Pick<RuleRegistry, 'takeFile'>;
+  readonly store: Pick<TelemetryStore, 'setRetention'>;
   /** When the box first met each of these sources. */
   readonly createdTimes: (sources: readonly SourceSpec[]) => Promise<ReadonlyMap<string, UnixMs>>;
   readonly log: Log;
@@ -40,7 +41,10 @@ export interface ReloadParts {
 
 export class Reload {
   readonly #parts: ReloadParts;
+  /** As this process started with them. */
   readonly #started: LoadedConfig;
+  /** The keys that wait for the next start and have been named, with what they are to be. */
+  readonly #named = new Map<StartKey, unknown>();
   #present: LoadedConfig;
   #last: Promise<void> = Promise.resolve();
 
@@ -58,34 +62,57 @@ export class Reload {
   }
 
   async #take(next: LoadedConfig): Promise<void> {
-    const { supervisor, registry, settings, egress, createdTimes, log } = this.#parts;
+    const { registry, settings, egress, createdTimes } = this.#parts;
     const taken = next.sources.find(({ id }) => registry.get(id));
     if (taken) throw new GatewayError('config_invalid', `the source id "${taken.id}" is that of a source made over the API`);
-    const before = new Map(this.#present.sources.map((source) => [source.id, source]));
-    const wanted = new Set(next.sources.map(({ id }) => id));
-    const added = next.sources.filter(({ id }) => !before.has(id));
-    const changed = next.sources.filter((source) => before.has(source.id) && !isDeepStrictEqual(before.get(source.id), source));
-    const removed = [...before.keys()].filter((id) => !wanted.has(id));
-    const created = await createdTimes(added);
+    const before = this.#present;
+    const known = new Set(before.sources.map(({ id }) => id));
+    const created = await createdTimes(next.sources.filter(({ id }) => !known.has(id)));
     settings.take(next);
     egress.allow(next.egressAllow);
     this.#present = next;
+    await this.#takeSources(before.sources, next.sources, created);
+    const { twins, rules, store } = this.#parts;
+    await this.#act('twins', () => twins.takeFile(next.twins));
+    await this.#act('alert_rules', () => rules.takeFile(next.alertRules));
+    if (!isDeepStrictEqual(before.retention, next.retention)) await this.#act('store.retention', () => store.setRetention(next.retention));
+    this.#nameWaiting(next);
+  }
+
+  async #takeSources(before: readonly SourceSpec[], next: readonly SourceSpec[], created: ReadonlyMap<string, UnixMs>): Promise<void> {
+    const { supervisor, log } = this.#parts;
+    const known = new Map(before.map((source) => [source.id, source]));
+    const wanted = new Set(next.map(({ id }) => id));
+    const added = next.filter(({ id }) => !known.has(id));
+    const changed = next.filter((source) => known.has(source.id) && !isDeepStrictEqual(known.get(source.id), source));
+    const removed = [...known.keys()].filter((id) => !wanted.has(id));
     for (const source of added) supervisor.add(source, created.get(source.id) as UnixMs);
     await Promise.all([
       ...changed.map((source) => this.#act(source.id, () => supervisor.change(source))),
       ...removed.map((id) => this.#act(id, () => supervisor.remove(id))),
     ]);
     log.info({ added: idsOf(added), changed: idsOf(changed), removed }, 'the configuration was read again');
-    const later = Object.keys(AT_START).filter((key) => !isDeepStrictEqual(AT_START[key]?.(this.#started), AT_START[key]?.(next)));
-    if (later.length > 0) log.warn({ keys: later }, 'these keys of the configuration have changed and hold from the next start');
   }
 
-  /** What goes wrong with one source must not keep the others from what they are to be. */
-  async #act(source: string, act: () => Promise<void>): Promise<void> {
+  /** Each once, until it is changed again. */
+  #nameWaiting(next: LoadedConfig): void {
+    for (const key of START_KEYS) {
+      const wanted = AT_START[key](next);
+      const isNamed = this.#named.has(key) && isDeepStrictEqual(this.#named.get(key), wanted);
+      if (isDeepStrictEqual(AT_START[key](this.#started), wanted)) this.#named.delete(key);
+      else if (!isNamed) {
+        this.#named.set(key, wanted);
+        this.#parts.log.warn({ key }, `${next.places[key]} ${key} needs a restart`);
+      }
+    }
+  }
+
+  /** What goes wrong with one part must not keep the others from what they are to be; the next reload tries again. */
+  async #act(part: string, act: () => Promise<void>): Promise<void> {
     try {
       await act();
     } catch (error) {
-      this.#parts.log.error({ source, reason: messageOf(error) }, 'a source could not be changed');
+      this.#parts.log.error({ part, reason: messageOf(error) }, 'a part of the configuration could not be taken');
     }
   }
 }

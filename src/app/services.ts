@@ -43,12 +43,9 @@ export interface Parts {
   readonly notifications: Notifications;
   readonly registry: SourceRegistry;
   readonly check: SourceCheck;
-  readonly configRevision: string;
   readonly alerting: Alerting;
-  readonly twinTypes: readonly string[];
   readonly settings: LiveSettings;
   readonly http: HttpSettings;
-  readonly rawMaxAgeMs: number | null;
   readonly backup: ApiServices['backup'];
 }
 
@@ -59,7 +56,7 @@ export function apiServices(parts: Parts): ApiServices {
   return {
     clock,
     clockTrusted: () => clock.trusted,
-    rawMaxAgeMs: () => parts.rawMaxAgeMs,
+    rawMaxAgeMs: () => parts.settings.rawMaxAgeMs,
     latestMs: () => clock.latestMs,
     log,
     version,
@@ -76,7 +73,9 @@ export function apiServices(parts: Parts): ApiServices {
         await twins.remove(at, allow);
         await parts.sync.forget(at);
       },
-      types: [...TWIN_TYPES, ...parts.twinTypes],
+      get types() {
+        return [...TWIN_TYPES, ...parts.settings.twinTypes];
+      },
     },
     dashboards: new DashboardRegistry({ clock, records: store.records }),
     devices: new Devices(pipeline.tags, supervisor),

@@ -5,7 +5,7 @@ import type { LoadedConfig } from '../config/loaded.ts';
 import { aborted, endsWithin, systemClock } from '../core/clock.ts';
 import { isGatewayError, messageOf } from '../core/errors.ts';
 import type { Log } from '../core/log.ts';
-import { createLogger, isJournal, type LogLevel } from '../system/logger.ts';
+import { createLogger, isJournal, type LeveledLog, type LogLevel } from '../system/logger.ts';
 import { SdNotify } from '../system/sd-notify.ts';
 import { EXIT } from './exit.ts';
 
@@ -27,12 +27,12 @@ export interface ServeHooks {
 }
 
 /** The daemon's log on standard output. */
-export function standardLog(level: LogLevel): Log {
+export function standardLog(level: LogLevel): LeveledLog {
   return createLogger({ level, output: process.stdout, journal: isJournal(process.env, 1) });
 }
 
 /** Resolves with the exit status when SIGTERM or SIGINT has stopped the daemon, or when it could not start. */
-export async function serve(config: LoadedConfig, log: Log, hooks: ServeHooks = {}): Promise<number> {
+export async function serve(config: LoadedConfig, log: LeveledLog, hooks: ServeHooks = {}): Promise<number> {
   const signal = endSignal();
   const reloads = new Reloads(log);
   if (hooks.reread) process.on('SIGHUP', () => reloads.ask());
@@ -92,12 +92,12 @@ async function leaveAtOnce(): Promise<never> {
 
 /** One reload at a time; a signal that comes before or meanwhile asks for one more. */
 class Reloads {
-  readonly #log: Log;
+  readonly #log: LeveledLog;
   #reload: (() => Promise<void>) | undefined;
   #wanted = false;
   #busy = false;
 
-  constructor(log: Log) {
+  constructor(log: LeveledLog) {
     this.#log = log;
   }
 
@@ -127,9 +127,11 @@ class Reloads {
       this.#log.error({}, 'the configuration has faults; the daemon goes on with the one that it has');
       return;
     }
+    const before = this.#log.setLevel(outcome.value.logLevel);
     try {
       await daemon.reload(outcome.value);
     } catch (error) {
+      this.#log.setLevel(before);
       this.#log.error({ reason: messageOf(error) }, 'the configuration was not taken; the daemon goes on with the one that it has');
     }
   }

@@ -10,6 +10,8 @@ import type { Listen } from './listen.ts';
 import type { TlsFiles } from './tls-pair.ts';
 
 export interface LoadedConfig {
+  /** Where keys that are read at the start alone stand in the file, by dotted path: `config.yaml:12:3`. Of one that is absent, its nearest parent. */
+  readonly places: Readonly<Record<StartKey, string>>;
   /** Of the file: the first digits of its SHA-256. */
   readonly revision: string;
   /** Absolute. */
@@ -47,6 +49,20 @@ export interface LoadedConfig {
   readonly alertRules: readonly AlertRuleSpec[];
   readonly logLevel: 'debug' | 'info' | 'warn' | 'error';
 }
+
+/** What a running daemon does not change. */
+export const START_KEYS = [
+  'data_dir',
+  'api.listen',
+  'api.tls',
+  'api.allow_plaintext',
+  'api.rate_limit',
+  'api.cors',
+  'notifications.channels',
+  'store.profile',
+  'auto_twins',
+] as const;
+export type StartKey = (typeof START_KEYS)[number];
 
 /** As `alerts` takes it. */
 export type AlertRuleSpec = { readonly tenant: string; readonly id: string } & ReturnType<typeof toRuleDraft>;

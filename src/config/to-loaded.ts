@@ -5,16 +5,18 @@ import type { ChannelConfig, TlsConfig } from '../alerts/notify/schema.ts';
 import { toRuleDraft } from '../alerts/schema.ts';
 import { DEFAULT_TENANT } from '../core/tag.ts';
 import { ruleIdOf } from './cross-checks.ts';
-import type {
-  ActuatorBindingSpec,
-  ActuatorSpec,
-  BindingSpec,
-  LoadedConfig,
-  SensorSpec,
-  SourceSpec,
-  TagSpec,
-  TenantSpec,
-  TwinSpec,
+import {
+  type ActuatorBindingSpec,
+  type ActuatorSpec,
+  type BindingSpec,
+  type LoadedConfig,
+  type SensorSpec,
+  type SourceSpec,
+  START_KEYS,
+  type StartKey,
+  type TagSpec,
+  type TenantSpec,
+  type TwinSpec,
 } from './loaded.ts';
 import { profilesDirOf } from './profiles.ts';
 import type { ConfigDocument, SourceDocument, TwinDocument } from './schema.ts';
@@ -26,12 +28,10 @@ import type { YamlFile } from './yaml-file.ts';
 const REVISION_DIGITS = 12;
 
 /** `profileTags` are the tags of the sources that have a profile, by their index in the file. */
-export function toLoaded(
-  config: ConfigDocument,
-  { file, sha256 }: YamlFile,
-  profileTags: ReadonlyMap<number, readonly TagSpec[]>,
-): LoadedConfig {
+export function toLoaded(config: ConfigDocument, yaml: YamlFile, profileTags: ReadonlyMap<number, readonly TagSpec[]>): LoadedConfig {
+  const { file, sha256 } = yaml;
   return {
+    places: Object.fromEntries(START_KEYS.map((key) => [key, placeOf(key, yaml)])) as LoadedConfig['places'],
     revision: sha256.slice(0, REVISION_DIGITS),
     dataDir: resolve(dirname(file), config.data_dir),
     listen: config.api.listen,
@@ -53,6 +53,11 @@ export function toLoaded(
     alertRules: config.alert_rules.map((rule) => ({ tenant: rule.tenant, id: ruleIdOf(rule), ...toRuleDraft(rule) })),
     logLevel: config.log.level,
   };
+}
+
+function placeOf(key: StartKey, { file, keyAt }: YamlFile): string {
+  const { line, column } = keyAt(key.split('.'));
+  return `${file}:${line}:${column}`;
 }
 
 /** `file` is the configuration file. */

@@ -19,17 +19,29 @@ export interface LoggerOptions {
 const SEVERITY: Readonly<Record<number, number>> = { 20: 7, 30: 6, 40: 4, 50: 3 };
 const MAX_PENDING_BYTES = 1024 * 1024; // a reader that stands still must not fill the memory: 5,000 lines wait, the rest is counted
 
+/** A log whose level may change; its children follow. */
+export interface LeveledLog extends Log {
+  /** Gives what it was before. */
+  setLevel(level: LogLevel): LogLevel;
+}
+
 /** Never throws for what becomes of its output: a log that nobody can read any more is dropped. */
-export function createLogger({ level, output, journal }: LoggerOptions): Log {
+export function createLogger({ level, output, journal }: LoggerOptions): LeveledLog {
   const lines = new LineWriter(output, journal);
+  const threshold: Threshold = { level };
   const options = {
-    level,
+    level: 'debug', // ours decides: pino's children keep the level that they were made with
     base: null,
     messageKey: 'message',
     timestamp: pino.stdTimeFunctions.isoTime,
     formatters: { level: (label: string) => ({ level: label }) },
   };
-  return adapt(pino(options, lines));
+  const setLevel = (next: LogLevel) => {
+    const before = threshold.level;
+    threshold.level = next;
+    return before;
+  };
+  return { ...adapt(pino(options, lines), threshold), setLevel };
 }
 
 /**
@@ -45,16 +57,23 @@ export function isJournal(env: Readonly<Record<string, string | undefined>>, fd:
 
 type Pino = ReturnType<typeof pino>;
 
-function adapt(target: Pino): Log {
+/** Shared by a log and its children. */
+interface Threshold {
+  level: LogLevel;
+}
+
+const RANK: Readonly<Record<LogLevel, number>> = { debug: 0, info: 1, warn: 2, error: 3 };
+
+function adapt(target: Pino, threshold: Threshold): Log {
   const write = (level: LogLevel) => (fields: LogFields, message: string) => {
-    if (target.isLevelEnabled(level)) target[level](redactFields(fields), redactText(message));
+    if (RANK[level] >= RANK[threshold.level]) target[level](redactFields(fields), redactText(message));
   };
   return {
     debug: write('debug'),
     info: write('info'),
     warn: write('warn'),
     error: write('error'),
-    child: (fields) => adapt(target.child(redactFields(fields))),
+    child: (fields) => adapt(target.child(redactFields(fields)), threshold),
   };
 }
 

@@ -69,7 +69,7 @@ export class TwinRegistry {
 
   /** Takes up what the records remember, then what the file says; the file wins. Twins that left the file and have no tag go. */
   async load(specs: readonly TwinSpec[]): Promise<void> {
-    const { clock, records } = this.#options;
+    const { records } = this.#options;
     const wanted = new Set(specs.map(keyOf));
     for (const document of await records.documents('twin')) {
       const twin = fromDocument(document);
@@ -77,17 +77,39 @@ export class TwinRegistry {
       else if (twin.managedBy === 'config' && !wanted.has(keyOf(twin))) await records.removeDocument({ kind: 'twin', ...idsOf(twin) });
       else this.#set(twin);
     }
-    for (const spec of specs) {
-      const key = keyOf(spec);
-      const known = this.#twins.get(key);
-      const body = bodyOf({ ...spec, status: 'active', managedBy: 'config', hiddenTags: [] });
-      if (known && JSON.stringify(bodyOf(known)) === JSON.stringify(body)) continue;
-      const nowMs = clock.now();
-      const revision = (known?.revision ?? this.#graves.get(key) ?? 0) + 1;
-      this.#graves.delete(key);
-      this.#change({ ...idsOf(spec), revision, ...body, createdMs: known?.createdMs ?? nowMs, updatedMs: nowMs });
-    }
+    for (const spec of specs) this.#take(spec);
     await this.#save();
+  }
+
+  /** What the file says now. A twin that left it goes, or is again what its tags make of it. Rejects as the records do; then twins that left it may still be there. */
+  async takeFile(specs: readonly TwinSpec[]): Promise<void> {
+    await this.#save(); // a first revision must be on disk before there is a second
+    const wanted = new Set(specs.map(keyOf));
+    const gone = [...this.#twins.values()].filter((twin) => twin.managedBy === 'config' && !wanted.has(keyOf(twin)));
+    await Promise.all(specs.map((spec) => this.#serially(spec, async () => this.#take(spec))));
+    await Promise.all(gone.map((twin) => this.#serially(twin, (key) => this.#leave(key, twin))));
+    await this.#save();
+  }
+
+  /** The file wins over whatever had the id. */
+  #take(spec: TwinSpec): void {
+    const key = keyOf(spec);
+    const known = this.#twins.get(key);
+    const body = bodyOf({ ...spec, status: 'active', managedBy: 'config', hiddenTags: [] });
+    if (known && JSON.stringify(bodyOf(known)) === JSON.stringify(body)) return;
+    const nowMs = this.#options.clock.now();
+    const revision = (known?.revision ?? this.#graves.get(key) ?? 0) + 1;
+    this.#graves.delete(key);
+    this.#change({ ...idsOf(spec), revision, ...body, createdMs: known?.createdMs ?? nowMs, updatedMs: nowMs });
+  }
+
+  /** Of a twin of the file. */
+  async #leave(key: string, twin: Twin): Promise<void> {
+    await this.#options.records.removeDocument({ kind: 'twin', ...idsOf(twin) });
+    this.#unsaved.delete(key);
+    this.#twins.delete(key);
+    const [first] = this.#tags.get(key)?.values() ?? [];
+    if (first && this.#options.autoTwins) this.#addAuto(first);
   }
 
   /** A series exists: its asset has a twin, and the twin a sensor. */

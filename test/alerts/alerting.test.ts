@@ -122,6 +122,39 @@ describe('alerting', () => {
     await rig.kill();
   });
 
+  it('lets a rule of the file that says the same keep its episode, and one with another name too', async () => {
+    const rig = new AlertRig();
+    const series = rig.series('Pump_001', 'temperature');
+    const [kept, named, harder, gone] = ['kept', 'named', 'harder', 'gone'].map((id) => ({ tenant: 'default', id, ...draft() }));
+    if (!kept || !named || !harder || !gone) throw new Error('four rules were made');
+    await rig.start([kept, named, harder, gone]);
+    rig.hear(series, MORNING_MS, 90);
+    const before = new Map(rig.alerting.openAlerts('default').map(({ ruleId, id }) => [ruleId, id]));
+    expect(before.size).toBe(4);
+    const { rules } = rig.alerting;
+    const revision = rules.get(kept)?.revision;
+    await rules.takeFile([
+      kept,
+      { ...named, name: 'Another name' },
+      { ...harder, condition: { ...harder.condition, value: 100 } },
+      { ...gone, id: 'fresh' },
+    ]);
+    rig.hear(series, MORNING_MS + 1_000, 91);
+    const after = new Map(rig.alerting.openAlerts('default').map(({ ruleId, id }) => [ruleId, id]));
+    expect(new Set(after.keys())).toEqual(new Set(['kept', 'named', 'fresh']));
+    expect([after.get('kept'), after.get('named')]).toEqual([before.get('kept'), before.get('named')]);
+    expect(rules.get(kept)?.revision).toBe(revision);
+    await rig.pass(500);
+    expect(rig.records.all().filter(({ status }) => status === 'resolved')).toHaveLength(2);
+    expect(
+      rules
+        .list('default')
+        .map(({ id, managedBy }) => `${id} ${managedBy}`)
+        .sort(),
+    ).toEqual(['fresh config', 'harder config', 'kept config', 'named config']);
+    await rig.kill();
+  });
+
   it('tells of alerts that cannot be saved after a while, and saves them when it can', async () => {
     const { rig, series, open } = await rigWith(draft());
     await rig.pass(500);

@@ -5,6 +5,8 @@ import { Reload } from '../../src/app/reload.ts';
 import { type Log, type LogFields, silentLog } from '../../src/core/log.ts';
 import { type SourceDraft, SourceRegistry } from '../../src/ingest/source-registry.ts';
 import { EgressPolicy } from '../../src/system/egress.ts';
+import { TwinRegistry } from '../../src/twin/registry.ts';
+import { AlertRig } from '../alerts/rig.ts';
 import { type ConfigFolder, configFolder } from '../config/config-folder.ts';
 import { bench, missingIn } from '../ingest/bench.ts';
 import { CREATED_MS, counting, plant } from '../ingest/fake-driver.ts';
@@ -49,8 +51,15 @@ function running(first: Said) {
   }
   registry.start(p.supervisor);
   const createdTimes = async (sources: readonly { readonly id: string }[]) => new Map(sources.map(({ id }) => [id, CREATED_MS]));
-  const reload = new Reload(config, { supervisor: p.supervisor, registry, settings, egress, createdTimes, log });
-  return { b, p, reload, registry, settings, egress, lines, count, take: (said: Said) => reload.take(load(folder, said)) };
+  const twins = new TwinRegistry({ clock: b.clock, log: silentLog, records, autoTwins: true, isPackSource: () => false });
+  const { alerting } = new AlertRig();
+  const policies: unknown[] = [];
+  const store = { setRetention: async (policy: unknown) => void policies.push(policy) };
+  const parts = { supervisor: p.supervisor, registry, settings, egress, twins, rules: alerting.rules, store, createdTimes, log };
+  const reload = new Reload(config, parts);
+  const take = (said: Said) => reload.take(load(folder, said));
+  const path = folder.path('config.yaml');
+  return { b, p, reload, registry, settings, egress, twins, alerting, policies, records, path, lines, take };
 }
 
 describe('a configuration that is read again', () => {
@@ -93,7 +102,7 @@ describe('a configuration that is read again', () => {
     await r.p.supervisor.stop();
   });
 
-  it('takes tenants, tokens and egress rules at once, and says which keys have to wait', async () => {
+  it('takes tenants, tokens and egress rules at once', async () => {
     const r = running({ sources: {} });
     expect([r.settings.isTenant('northwind'), r.settings.token(TOKEN), r.egress.literalDenial('203.0.113.7', 502)?.part]).toEqual([
       false,
@@ -106,17 +115,62 @@ describe('a configuration that is read again', () => {
         'tenants: [{ id: northwind, name: Northwind }]',
         `api: { listen: "127.0.0.1:3999", tokens: [{ name: scada, sha256: ${TOKEN}, scopes: [read:telemetry] }] }`,
         'security: { egress: { allow: [203.0.113.0/24] } }',
-        'log: { level: debug }',
       ].join('\n'),
     });
     expect(r.settings.isTenant('northwind')).toBe(true);
     expect(r.settings.token(TOKEN)?.name).toBe('scada');
     expect(r.egress.literalDenial('203.0.113.7', 502)).toBeUndefined();
     expect(r.egress.literalDenial('10.0.0.5', 502)).toBeDefined();
-    expect(r.lines.at(-1)).toEqual([
-      { keys: ['api.listen', 'log.level'] },
-      'these keys of the configuration have changed and hold from the next start',
-    ]);
+  });
+
+  it('names each key that needs a restart with its place, once, and again when it says something else', async () => {
+    const r = running({ sources: {} });
+    const named = () => r.lines.splice(0).flatMap(([fields, message]) => ('key' in fields ? [message.replace(r.path, 'config.yaml')] : []));
+    const api = (port: number) => ({ sources: {}, more: `store:\n  profile: sd-card\napi: { listen: "127.0.0.1:${port}" }` });
+    await r.take(api(3_999));
+    expect(named()).toEqual(['config.yaml:6:8 api.listen needs a restart', 'config.yaml:5:3 store.profile needs a restart']);
+    await r.take(api(3_999));
+    expect(named()).toEqual([]);
+    await r.take(api(3_998));
+    expect(named()).toEqual(['config.yaml:6:8 api.listen needs a restart']);
+    await r.take({ sources: {} });
+    expect(named()).toEqual([]);
+    await r.take(api(3_998));
+    expect(named()).toHaveLength(2);
+  });
+
+  it('takes twins and their types, alert rules and retention at once', async () => {
+    const r = running({ sources: {} });
+    const more = [
+      'twin_types: [kiln]',
+      'twins: [{ id: oven, name: Oven, type: kiln }]',
+      'alert_rules: [{ id: hot, name: Hot, severity: warning, condition: { tag_name: t, operator: gt, value: 80 } }]',
+      'store: { retention: { raw: 90d } }',
+    ].join('\n');
+    await r.take({ sources: {}, more });
+    expect(r.settings.twinTypes).toEqual(['kiln']);
+    expect(r.twins.get('default', 'oven')).toMatchObject({ name: 'Oven', type: 'kiln', managedBy: 'config' });
+    expect(r.alerting.rules.get({ tenant: 'default', id: 'hot' })).toMatchObject({ name: 'Hot', managedBy: 'config' });
+    expect(r.policies).toMatchObject([{ maxAgeMs: 90 * 86_400_000 }]);
+    expect(r.settings.rawMaxAgeMs).toBe(90 * 86_400_000);
+    await r.take({ sources: {}, more });
+    expect(r.policies).toHaveLength(1);
+    await r.take({ sources: {} });
+    expect([r.twins.list('default'), r.alerting.rules.list('default'), r.settings.rawMaxAgeMs]).toEqual([[], [], null]);
+  });
+
+  it('goes on with the other parts when one cannot be taken, which the next reload tries again', async () => {
+    const r = running({ sources: {} });
+    const more = 'alert_rules: [{ id: hot, name: Hot, severity: warning, condition: { tag_name: t, operator: gt, value: 80 } }]';
+    const { rules } = r.alerting;
+    const take = rules.takeFile.bind(rules);
+    rules.takeFile = () => Promise.reject(new Error('the disk is away'));
+    await r.take({ sources: {}, more: `${more}\nstore: { retention: { raw: 90d } }` });
+    expect(r.lines.at(-1)).toEqual([{ part: 'alert_rules', reason: 'the disk is away' }, 'a part of the configuration could not be taken']);
+    expect(r.policies).toHaveLength(1);
+    rules.takeFile = take;
+    await r.take({ sources: {}, more });
+    expect(rules.list('default')).toHaveLength(1);
   });
 
   it('that uses the id of a source made over the API is refused, and changes nothing', async () => {

@@ -13,7 +13,7 @@ import { configFolder } from './config-folder.ts';
 const MINIMAL = `sources:\n- name: Pump house\n  type: modbus\n  config: { host: plc }\n  tags: [{ tag_name: t, register_type: coil, address: 0 }]\n`;
 
 test('the shortest file has a default for everything else', () => {
-  const config = configFolder().load(MINIMAL);
+  const { places: _, ...config } = configFolder().load(MINIMAL);
   expect(config).toEqual({
     revision: createHash('sha256').update(MINIMAL).digest('hex').slice(0, 12),
     dataDir: '/var/lib/twinbox',
@@ -82,7 +82,19 @@ alert_rules:
   enabled: false
 - { name: Off, condition: { tag_name: t, operator: outside, value: [1, 2] } }
 `);
+  const file = folder.path('config.yaml');
   expect(config).toEqual({
+    places: {
+      data_dir: `${file}:2:1`,
+      'api.listen': `${file}:4:3`,
+      'api.tls': `${file}:4:3`,
+      'api.allow_plaintext': `${file}:4:3`,
+      'api.rate_limit': `${file}:4:3`,
+      'api.cors': `${file}:4:3`,
+      'notifications.channels': `${file}:2:1`,
+      'store.profile': `${file}:6:10`,
+      auto_twins: `${file}:9:1`,
+    },
     dataDir: folder.path('data'),
     listen: { host: '::1', port: 8080 },
     allowPlaintext: false,

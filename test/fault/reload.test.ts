@@ -185,6 +185,48 @@ describe.skipIf(left)(`${CHANGES} reloads and ${CHANGES} changes over REST under
   });
 });
 
+describe('SIGHUP', () => {
+  let daemon: TestDaemon;
+  afterAll(() => daemon?.dispose());
+
+  const hot = { id: 'hot', name: 'Hot', severity: 'warning', condition: { tag_name: 't', operator: 'gt', value: 80 } };
+
+  async function logged(pattern: RegExp): Promise<void> {
+    await eventually(() => pattern.test(daemon.log()) || undefined, {
+      what: `the log says ${pattern}`,
+      timeoutMs: PATIENCE_MS,
+      explain: () => daemon.log().slice(-4_000),
+    });
+  }
+
+  test('takes rules, twins and the level of the log while an alert stays open, and names what needs a restart', async () => {
+    daemon = await TestDaemon.start({ sources: [], alert_rules: [hot], log: { level: 'error' } });
+    const point = { asset_id: 'kiln', tag_name: 't', value: 90 };
+    expect((await daemon.post('/v1/telemetry', { data: [point] })).status).toBe(200);
+    const [alert] = (await daemon.get('/v1/alerts')).body.data;
+    expect(alert).toMatchObject({ rule_id: 'hot', status: 'active' });
+    const next = {
+      sources: [],
+      log: { level: 'info' },
+      alert_rules: [hot, { ...hot, id: 'hotter', name: 'Hotter', condition: { ...hot.condition, value: 85 } }],
+      twins: [{ id: 'kiln', name: 'Kiln 1', sensors: [{ id: 't', name: 'Temperature', unit: '°C' }] }],
+      auto_twins: false,
+    };
+    await daemon.reconfigure(next);
+    await logged(/config\.yaml:\d+:1 auto_twins needs a restart/);
+    expect((await daemon.post('/v1/telemetry', { data: [{ ...point, value: 91 }] })).status).toBe(200);
+    const open = (await daemon.get('/v1/alerts')).body.data;
+    expect(new Set(open.map((each: { rule_id: string }) => each.rule_id))).toEqual(new Set(['hot', 'hotter']));
+    expect(open.find((each: { rule_id: string }) => each.rule_id === 'hot').id).toBe(alert.id);
+    expect((await daemon.get('/api/twins/kiln')).body.data).toMatchObject({ name: 'Kiln 1', sensors: [{ unit: '°C', current_value: 91 }] });
+    await daemon.reconfigure({ ...next, twins: [] });
+    await eventually(async () => (await daemon.get('/api/twins/kiln')).body.data.name === 'kiln' || undefined, {
+      what: 'the twin is what its tag makes of it',
+      timeoutMs: PATIENCE_MS,
+    });
+  });
+});
+
 function counter(asset: string) {
   return { tag_name: 'n', asset_id: asset, register_type: 'holding', address: 0, data_type: 'uint16' };
 }

@@ -8,11 +8,10 @@ import { PassThrough, Writable } from 'node:stream';
 import fc from 'fast-check';
 import { describe, expect, onTestFinished, test } from 'vitest';
 import { GatewayError } from '../../src/core/errors.ts';
-import type { Log } from '../../src/core/log.ts';
-import { createLogger, isJournal } from '../../src/system/logger.ts';
+import { createLogger, isJournal, type LeveledLog } from '../../src/system/logger.ts';
 
 interface Captured {
-  readonly log: Log;
+  readonly log: LeveledLog;
   lines(): string[];
   last(): Record<string, unknown>;
 }
@@ -84,6 +83,20 @@ describe('a line', () => {
     circle['self'] = circle;
     log.info({ circle }, 'm');
     expect(lines()[0]).toContain('[too deep]');
+  });
+});
+
+describe('the level', () => {
+  test('changes for the log and for the children that it has already', () => {
+    const { log, lines } = capture();
+    const child = log.child({ part: 'x' }).child({ source: 'y' });
+    child.debug({}, 'not said');
+    log.setLevel('debug');
+    child.debug({}, 'said');
+    log.setLevel('error');
+    child.warn({}, 'not said');
+    log.error({}, 'said too');
+    expect(lines().map((line) => JSON.parse(line).message)).toEqual(['said', 'said too']);
   });
 });
 

@@ -114,6 +114,51 @@ describe('a twin made of tags', () => {
   });
 });
 
+describe('a file that is read again', () => {
+  it('makes, changes and ends its twins, and leaves those that say the same as they are', async () => {
+    const { registry, records, clock } = box();
+    await registry.load([spec(), spec({ id: 'fan', name: 'Fan' })]);
+    await clock.advance(5);
+    const writes = records.writes;
+    await registry.takeFile([spec(), spec({ id: 'fan', name: 'Big fan' }), spec({ id: 'kiln', name: 'Kiln' })]);
+    expect(records.writes).toBe(writes + 2);
+    expect(registry.get('default', 'pump')).toMatchObject({ revision: 1, updatedMs: MORNING_MS });
+    expect(registry.get('default', 'fan')).toMatchObject({
+      name: 'Big fan',
+      revision: 2,
+      createdMs: MORNING_MS,
+      updatedMs: MORNING_MS + 5,
+    });
+    expect(registry.get('default', 'kiln')).toMatchObject({ managedBy: 'config' });
+    await registry.takeFile([spec()]);
+    expect(registry.list('default').map(({ id }) => id)).toEqual(['pump']);
+    expect(await records.documents('twin')).toHaveLength(1);
+  });
+
+  it('leaves a twin that its tags make where it names one no more, and takes one over that it names', async () => {
+    const { registry } = box();
+    registry.define(tag('flow', { unit: 'm3' }));
+    await registry.takeFile([spec({ sensors: [flowSensor] })]);
+    expect(registry.get('default', 'pump')).toMatchObject({ revision: 2, managedBy: 'config', sensors: [{ name: 'Flow', unit: 'l/h' }] });
+    await registry.takeFile([]);
+    expect(registry.get('default', 'pump')).toMatchObject({ name: 'pump', managedBy: 'api', sensors: [{ name: 'flow', unit: 'm3' }] });
+  });
+
+  it('waits for a change of the twin that is under way', async () => {
+    const { registry, records } = box();
+    await registry.create({ tenant: 'default', id: 'pump', name: 'Pump', type: 'device', metadata: {} });
+    let open = () => {};
+    records.gate = new Promise((resolve) => {
+      open = resolve;
+    });
+    const change = registry.change({ tenant: 'default', id: 'pump' }, (twin) => ({ ...twin, name: 'Theirs' }));
+    const taken = registry.takeFile([spec()]);
+    open();
+    await Promise.all([change, taken]);
+    expect(registry.get('default', 'pump')).toMatchObject({ name: 'Feed pump', managedBy: 'config', revision: 3 });
+  });
+});
+
 describe('the id of a sensor', () => {
   const sensorsOf = (names: readonly string[]) => {
     const { registry } = box();
