@@ -37,6 +37,8 @@ const RFC3339 = /^(\d{4})-(\d{2})-(\d{2})(?:[Tt ](\d{2}):(\d{2})(?::(\d{2})(?:[.
  * that a URL decoder took away. Returns `undefined` for anything else, a 30th of February included.
  */
 export function parseTime(text: string): UnixMs | undefined {
+  const printedMs = parsePrinted(text);
+  if (printedMs !== undefined) return printedMs as UnixMs;
   const match = RFC3339.exec(text);
   if (!match) return undefined;
   const [, year, month, day, hour = '0', minute = '0', second = '0', fraction = '', zone = 'Z'] = match;
@@ -57,6 +59,34 @@ export function parseTime(text: string): UnixMs | undefined {
   if (offsetMs === undefined) return undefined;
   const timeMs = date.getTime() - offsetMs;
   return timeMs >= MIN_TIME_MS && timeMs <= MAX_TIME_MS ? (timeMs as UnixMs) : undefined;
+}
+
+const [T, Z, DASH, COLON, DOT, ZERO] = [0x54, 0x5a, 0x2d, 0x3a, 0x2e, 0x30];
+
+/** Reads `2026-01-06T10:00:00Z` and `2026-01-06T10:00:00.123Z`, which is what machines write, at a tenth of the price; leaves all else to the pattern. */
+function parsePrinted(text: string): number | undefined {
+  const { length } = text;
+  if ((length !== 20 && length !== 24) || text.charCodeAt(length - 1) !== Z || text.charCodeAt(10) !== T) return undefined;
+  if (text.charCodeAt(4) !== DASH || text.charCodeAt(7) !== DASH) return undefined;
+  if (text.charCodeAt(13) !== COLON || text.charCodeAt(16) !== COLON) return undefined;
+  if (length === 24 && text.charCodeAt(19) !== DOT) return undefined;
+  const [year, month, day] = [digits(text, 0, 4), digits(text, 5, 7), digits(text, 8, 10)];
+  const [hour, minute, second] = [digits(text, 11, 13), digits(text, 14, 16), digits(text, 17, 19)];
+  const milliseconds = length === 24 ? digits(text, 20, 23) : 0;
+  // Below the year 100 Date.UTC means another century; a 29th of February and each 31st are for the calendar to judge. NaN is in no range.
+  const isPlain = year >= 100 && month >= 1 && month <= 12 && day >= 1 && day <= (month === 2 ? 28 : 30);
+  if (!(isPlain && hour <= 23 && minute <= 59 && second <= 59 && milliseconds <= 999)) return undefined;
+  return Date.UTC(year, month - 1, day, hour, minute, second, milliseconds);
+}
+
+/** NaN where one is no digit. */
+function digits(text: string, from: number, to: number): number {
+  let value = 0;
+  for (let at = from; at < to; at++) {
+    const digit = text.charCodeAt(at) - ZERO;
+    value = digit >= 0 && digit <= 9 ? value * 10 + digit : Number.NaN;
+  }
+  return value;
 }
 
 function zoneOffsetMs(zone: string): number | undefined {

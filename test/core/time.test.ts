@@ -32,6 +32,33 @@ describe('parseTime', () => {
     );
   });
 
+  it('reads what machines write as it reads any other spelling of it, wrong days and letters among the digits included', () => {
+    const part = (max: number) => fc.integer({ min: 0, max }).map(two);
+    const time = fc.tuple(
+      part(99),
+      part(99),
+      part(13),
+      part(32),
+      part(24),
+      part(60),
+      part(60),
+      fc.constantFrom('', '.000', '.007', '.999', '.9x9'),
+    );
+    fc.assert(
+      fc.property(
+        time,
+        fc.nat(18),
+        fc.constantFrom('', ':', '/', 'x'),
+        ([y1, y2, month, day, hour, minute, second, fraction], at, wrong) => {
+          const local = `${y1}${y2}-${month}-${day}T${hour}:${minute}:${second}${fraction}`;
+          const text = wrong === '' ? local : local.slice(0, at) + wrong + local.slice(at + 1);
+          expect(parseTime(`${text}Z`)).toBe(parseTime(`${text}+00:00`));
+        },
+      ),
+      { numRuns: 5_000 },
+    );
+  });
+
   it('takes the offset away, with and without colon', () => {
     const offset = fc.record({ east: fc.boolean(), hours: fc.integer({ min: 0, max: 23 }), minutes: fc.integer({ min: 0, max: 59 }) });
     const inside = fc.integer({ min: MIN_TIME_MS + 86_400_000, max: MAX_TIME_MS - 86_400_000 });

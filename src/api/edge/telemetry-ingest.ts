@@ -2,41 +2,23 @@
 import { z } from 'zod';
 import type { Emit } from '../../core/emit.ts';
 import { statusOf } from '../../core/status.ts';
-import { MAX_AHEAD_MS, MIN_TIME_MS, parseTime, toIso } from '../../core/time.ts';
-import { idSchema, tagNameSchema } from '../../drivers/schema.ts';
+import type { SeriesId } from '../../core/tag.ts';
+import { MAX_AHEAD_MS, MIN_TIME_MS, toIso, type UnixMs } from '../../core/time.ts';
 import { readJson, TELEMETRY_BODY_LIMIT_BYTES } from '../body.ts';
 import type { Operation } from '../operation.ts';
-import { parsed } from '../params.ts';
 import { ApiError, type Detail, invalid } from '../problem.ts';
-import { pushReading, readingSchema, requireRoom, textBytesOf, typeOf } from '../reading.ts';
+import { pushReading, requireRoom, textBytesOf, typeOf } from '../reading.ts';
 import { type Answer, type Call, documented, ok, type Route, route } from '../route.ts';
 import type { ApiServices } from '../services.ts';
-import { validate } from '../validate.ts';
+import { Turns } from '../turns.ts';
+import { ingestSchema, type Point, type Points, pointsOf } from './telemetry-points.ts';
 
-const MAX_POINTS = 5_000;
+const STEPS_BETWEEN_LOOKS = 64; // points between two looks at the clock: some 0.1 ms
 const NO_MORE_SERIES = 'names a new series, and the tenant or the box has as many as its memory allows';
 const DAY_MS = 86_400_000; // samples are kept and removed by whole days, UTC
 
-const pointSchema = z.strictObject({
-  asset_id: idSchema,
-  tag_name: tagNameSchema,
-  value: readingSchema,
-  timestamp: parsed(parseTime, 'must be an RFC 3339 time, such as 2026-01-06T10:00:00Z').optional(),
-  quality: z.enum(['good', 'uncertain', 'bad'], 'must be good, uncertain or bad').optional(),
-});
-
-const ingestSchema = z.strictObject({ data: z.array(pointSchema).min(1, 'must hold at least one point') });
-
-type Point = z.output<typeof pointSchema>;
-
 interface PointError extends Detail {
   readonly index: number;
-}
-
-/** A point that may be stored. */
-interface Accepted {
-  readonly index: number;
-  readonly point: Point;
 }
 
 const INGEST_TELEMETRY: Operation = {
@@ -80,29 +62,26 @@ export function telemetryIngestRoutes(services: ApiServices): Route[] {
 
 async function ingest(services: ApiServices, call: Call): Promise<Answer> {
   const body = await readJson(call.request, TELEMETRY_BODY_LIMIT_BYTES);
-  requireFewPoints(body);
-  const { data: points } = validate(ingestSchema, body);
-
-  // From here to the last push nothing waits, so no other producer takes the room that was found.
-  const emit = services.door(call.tenant);
+  const turns = new Turns(services.clock);
+  const points = await pointsOf(body, turns);
   const { believable, errors } = sortByClock(points, believableTimes(services));
   const untimely = errors.length;
-  const accepted = push(emit, believable, errors, services);
+  const emit = services.door(call.tenant);
+  const textBytes = textBytesOfAll(points, believable);
+  requireRoom(emit, believable.length, textBytes, services);
+  const series = await seriesOf(emit, points, believable, turns);
+
+  // From here to the last push nothing waits, so no other producer takes the room that is found.
+  requireRoom(emit, believable.length, textBytes, services); // again: new series put their definitions into the same ring, and others had their turn
+  const accepted = push(emit, points, { believable, series, errors });
   for (let left = untimely; left > 0; left--) emit.rejected('invalid_time');
   errors.sort((left, right) => left.index - right.index);
   if (accepted.length === 0 && untimely === 0) throw new ApiError('limit_reached', `Every point ${NO_MORE_SERIES}.`);
   if (accepted.length === 0) throw invalid(errors.map(({ index, field, message }) => ({ field: `data.${index}.${field}`, message })));
   await emit.durable(emit.sequence(), call.request.raw.signal);
   return ok({
-    data: { accepted: accepted.length, rejected: errors.length, duplicates: countDuplicates(accepted), errors },
+    data: { accepted: accepted.length, rejected: errors.length, duplicates: countDuplicates(points, accepted), errors },
   });
-}
-
-/** Before the schema, which would write an issue for each of a million wrong points. */
-function requireFewPoints(body: unknown): void {
-  const data = typeof body === 'object' && body !== null && 'data' in body ? body.data : undefined;
-  if (Array.isArray(data) && data.length > MAX_POINTS)
-    throw invalid([{ field: 'data', message: `must hold at most ${MAX_POINTS} points` }]);
 }
 
 interface Times {
@@ -124,41 +103,66 @@ function believableTimes({ clock, clockTrusted, latestMs, rawMaxAgeMs }: ApiServ
   return { ...times, earliestMs, tooLate: `lies more than ${MAX_AHEAD_MS / 60_000} minutes ahead of this box` };
 }
 
-function sortByClock(points: readonly Point[], { earliestMs, latestMs, tooLate }: Times): { believable: Accepted[]; errors: PointError[] } {
-  const believable: Accepted[] = [];
+/** The places of the points that may be stored, and what is wrong with the others. */
+function sortByClock({ timesMs }: Points, { earliestMs, latestMs, tooLate }: Times): { believable: number[]; errors: PointError[] } {
+  const believable: number[] = [];
   const errors: PointError[] = [];
-  for (const [index, point] of points.entries()) {
-    const { timestamp: timeMs } = point;
-    if (timeMs === undefined || (timeMs >= earliestMs && timeMs <= latestMs)) believable.push({ index, point });
+  for (const [index, timeMs] of timesMs.entries()) {
+    if (Number.isNaN(timeMs) || (timeMs >= earliestMs && timeMs <= latestMs)) believable.push(index);
     else if (timeMs > latestMs) errors.push({ index, field: 'timestamp', message: tooLate });
     else errors.push({ index, field: 'timestamp', message: `is older than samples are kept: before ${toIso(earliestMs)}` });
   }
   return { believable, errors };
 }
 
-/** All of them or, when there is no room, none. Points whose series is refused go to `errors`; returns the others. Throws `overloaded` or `storage_full`. */
-function push(emit: Emit, points: readonly Accepted[], errors: PointError[], services: ApiServices): Accepted[] {
-  const textBytes = points.reduce((sum, { point }) => sum + textBytesOf(point.value), 0);
-  requireRoom(emit, points.length, textBytes, services);
-  const ids = points.map(({ point }) => emit.series({ asset: point.asset_id, tag: point.tag_name, valueType: typeOf(point.value) }));
-  requireRoom(emit, points.length, textBytes, services); // again: new series put their definitions into the same ring
+function textBytesOfAll({ rows }: Points, places: readonly number[]): number {
+  let sum = 0;
+  for (const index of places) sum += textBytesOf((rows[index] as Point).value);
+  return sum;
+}
 
-  const accepted: Accepted[] = [];
-  for (const [at, each] of points.entries()) {
-    const series = ids[at];
-    if (series === undefined) {
-      errors.push({ index: each.index, field: 'tag_name', message: NO_MORE_SERIES });
+/** The series of each point that is named; undefined for one that the box cannot take. Takes turns. */
+async function seriesOf(emit: Emit, { rows }: Points, places: readonly number[], turns: Turns): Promise<(SeriesId | undefined)[]> {
+  const series: (SeriesId | undefined)[] = [];
+  for (const index of places) {
+    if (series.length % STEPS_BETWEEN_LOOKS === 0 && turns.isOver) await turns.yield();
+    const { asset_id: asset, tag_name: tag, value } = rows[index] as Point;
+    series.push(emit.series({ asset, tag, valueType: typeOf(value) }));
+  }
+  return series;
+}
+
+interface Resolved {
+  readonly believable: readonly number[];
+  /** Of each of those. */
+  readonly series: readonly (SeriesId | undefined)[];
+  /** Takes the points whose series is refused. */
+  readonly errors: PointError[];
+}
+
+/** Returns the places of the points that were pushed. */
+function push(emit: Emit, { rows, timesMs }: Points, { believable, series, errors }: Resolved): number[] {
+  const accepted: number[] = [];
+  for (const [at, index] of believable.entries()) {
+    const id = series[at];
+    if (id === undefined) {
+      errors.push({ index, field: 'tag_name', message: NO_MORE_SERIES });
       continue;
     }
-    const { value, timestamp: timeMs, quality = 'good' } = each.point;
-    pushReading(emit, series, { value, timeMs, status: statusOf(quality) });
-    accepted.push(each);
+    const { value, quality = 'good' } = rows[index] as Point;
+    const timeMs = timesMs[index] as UnixMs;
+    pushReading(emit, id, { value, timeMs: Number.isNaN(timeMs) ? undefined : timeMs, status: statusOf(quality) });
+    accepted.push(index);
   }
   return accepted;
 }
 
 /** Points that overwrite another of the same request: same tag, same time. */
-function countDuplicates(accepted: readonly Accepted[]): number {
-  const distinct = new Set(accepted.map(({ point }) => `${point.asset_id}\0${point.tag_name}\0${point.timestamp ?? 'now'}`));
+function countDuplicates({ rows, timesMs }: Points, accepted: readonly number[]): number {
+  const distinct = new Set<string>();
+  for (const index of accepted) {
+    const { asset_id: asset, tag_name: tag } = rows[index] as Point;
+    distinct.add(`${asset}\0${tag}\0${timesMs[index]}`);
+  }
   return accepted.length - distinct.size;
 }
