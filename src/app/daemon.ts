@@ -25,6 +25,7 @@ import { StoreClient } from '../store/client.ts';
 import { lockDataDir } from '../store/lock.ts';
 import type { RecoveryReport } from '../store/telemetry.ts';
 import { EgressPolicy } from '../system/egress.ts';
+import { FilePolicy } from '../system/file-policy.ts';
 import { spawnWorker } from '../system/spawn.ts';
 import { WallClock } from '../system/wall-clock.ts';
 import { LiveValues } from '../twin/live.ts';
@@ -165,7 +166,8 @@ async function furnish(config: LoadedConfig, log: Log, undo: (() => Promise<void
     () => clock.latestMs,
   );
   const egress = new EgressPolicy({ allow: config.egressAllow });
-  const check = new SourceCheck(egress, config.profilesDir);
+  const files = new FilePolicy(config.filesAllow);
+  const check = new SourceCheck({ egress, files, profilesDir: config.profilesDir });
   const resolve = (draft: SourceDraft, id: string) => check.resolve(draft, id);
   const registry = new SourceRegistry({ records: store.records, clock, log: log.child({ part: 'sources' }), resolve });
   registry.load(await store.records.documents('data_source'), new Set(config.sources.map(({ id }) => id)));
@@ -218,7 +220,23 @@ async function furnish(config: LoadedConfig, log: Log, undo: (() => Promise<void
   const sync = new TwinSync({ clock, log: log.child({ part: 'sync' }), devices, records: store.records });
   await sync.load();
   await alerting.load(config.alertRules);
-  return { store, clock, live, apply, twins, pipeline, supervisor, sync, notifications, registry, check, egress, settings, alerting };
+  return {
+    store,
+    clock,
+    live,
+    apply,
+    twins,
+    pipeline,
+    supervisor,
+    sync,
+    notifications,
+    registry,
+    check,
+    egress,
+    files,
+    settings,
+    alerting,
+  };
 }
 
 /** What the supervisor takes from the configuration, the drivers and the clock. */

@@ -10,6 +10,7 @@ import type { SourceRegistry } from '../ingest/source-registry.ts';
 import type { Supervisor } from '../ingest/supervisor.ts';
 import type { TelemetryStore } from '../store/telemetry.ts';
 import type { EgressPolicy } from '../system/egress.ts';
+import type { FilePolicy } from '../system/file-policy.ts';
 import type { TwinRegistry } from '../twin/registry.ts';
 import type { LiveSettings } from './live-settings.ts';
 
@@ -31,6 +32,7 @@ export interface ReloadParts {
   readonly registry: Pick<SourceRegistry, 'get'>;
   readonly settings: LiveSettings;
   readonly egress: Pick<EgressPolicy, 'allow'>;
+  readonly files: Pick<FilePolicy, 'allow'>;
   readonly twins: Pick<TwinRegistry, 'takeFile'>;
   readonly rules: Pick<RuleRegistry, 'takeFile'>;
   readonly store: Pick<TelemetryStore, 'setRetention'>;
@@ -62,7 +64,7 @@ export class Reload {
   }
 
   async #take(next: LoadedConfig): Promise<void> {
-    const { registry, settings, egress, createdTimes } = this.#parts;
+    const { registry, settings, egress, files, createdTimes } = this.#parts;
     const taken = next.sources.find(({ id }) => registry.get(id));
     if (taken) throw new GatewayError('config_invalid', `the source id "${taken.id}" is that of a source made over the API`);
     const before = this.#present;
@@ -70,6 +72,7 @@ export class Reload {
     const created = await createdTimes(next.sources.filter(({ id }) => !known.has(id)));
     settings.take(next);
     egress.allow(next.egressAllow);
+    files.allow(next.filesAllow);
     this.#present = next;
     await this.#takeSources(before.sources, next.sources, created);
     const { twins, rules, store } = this.#parts;

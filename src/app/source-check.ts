@@ -1,10 +1,11 @@
-/** What a source that is made over the API must be beside right by its schemas: as in the file, and within the egress rules. */
+/** What a source that is made over the API must be beside right by its schemas: as in the file, and within the rules for addresses and files. */
 import { tagsOfProfile } from '../config/profiles.ts';
 import { DRIVERS } from '../drivers/registry.ts';
 import { optionFaults, optionsSchema } from '../drivers/source-options.ts';
 import type { SourceTag } from '../ingest/source.ts';
 import type { Runnable, SourceDraft } from '../ingest/source-registry.ts';
 import type { EgressPolicy } from '../system/egress.ts';
+import type { FilePolicy } from '../system/file-policy.ts';
 
 export interface SourceFault {
   /** Dot path. */
@@ -12,12 +13,21 @@ export interface SourceFault {
   readonly message: string;
 }
 
+export interface SourceCheckOptions {
+  readonly egress: Pick<EgressPolicy, 'literalDenial'>;
+  readonly files: Pick<FilePolicy, 'denial'>;
+  /** Where the operator's own battery profiles are. */
+  readonly profilesDir: string;
+}
+
 export class SourceCheck {
-  readonly #egress: EgressPolicy;
+  readonly #egress: SourceCheckOptions['egress'];
+  readonly #files: SourceCheckOptions['files'];
   readonly #profilesDir: string;
 
-  constructor(egress: EgressPolicy, profilesDir: string) {
+  constructor({ egress, files, profilesDir }: SourceCheckOptions) {
     this.#egress = egress;
+    this.#files = files;
     this.#profilesDir = profilesDir;
   }
 
@@ -27,11 +37,22 @@ export class SourceCheck {
     if (between.length > 0) return between;
     const tags = this.#tagsOf(draft);
     if (typeof tags === 'string') return [{ field: 'profile', message: tags }];
-    const target = DRIVERS[draft.type].target?.(draft.config);
+    return [...this.#targetFaults(draft), ...this.#fileFaults(draft)];
+  }
+
+  #targetFaults({ type, config }: SourceDraft): readonly SourceFault[] {
+    const target = DRIVERS[type].target?.(config);
     const denial = target && this.#egress.literalDenial(target.host, target.port);
     if (!target || !denial) return [];
     const key = denial.part === 'port' && target.key === 'host' ? 'port' : target.key;
     return [{ field: `config.${key}`, message: denial.message }];
+  }
+
+  #fileFaults({ type, config }: Pick<SourceDraft, 'type' | 'config'>): readonly SourceFault[] {
+    return (DRIVERS[type].files?.(config) ?? []).flatMap(({ key, file }) => {
+      const message = this.#files.denial(file);
+      return message === undefined ? [] : [{ field: `config.${key}`, message }];
+    });
   }
 
   /** Of a draft that was saved, maybe by another version. */
@@ -45,6 +66,8 @@ export class SourceCheck {
     }
     const [between] = optionFaults(draft.type, draft, id);
     if (between) return { fault: `${between.path.join('.')}: ${between.message}` };
+    const [denied] = this.#fileFaults({ type: draft.type, config: checked.data.config });
+    if (denied) return { fault: `${denied.field}: ${denied.message}` };
     const tags = this.#tagsOf(draft);
     return typeof tags === 'string' ? { fault: `profile: ${tags}` } : { config: checked.data.config, tags };
   }

@@ -35,6 +35,8 @@ export interface LoadedConfig {
   readonly storeProfile: StoreProfile;
   /** What sources made over the API may connect to. */
   readonly egressAllow: readonly Cidr[];
+  /** Folders that sources made over the API may name files of, absolute. */
+  readonly filesAllow: readonly string[];
   /** Where the operator's own battery profiles are, absolute. */
   readonly profilesDir: string;
   /** `default` first, whether the file names it or not. */

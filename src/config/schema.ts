@@ -116,6 +116,16 @@ const securitySchema = z.strictObject({
     })
     .prefault({})
     .describe('connections of sources made over the API; sources of this file may connect to any address'),
+  files: z
+    .strictObject({
+      allow: z
+        .array(z.string().startsWith('/', 'must be an absolute path'))
+        .max(64)
+        .default(['/etc/twinbox/certs'])
+        .describe('folders of certificates and keys that sources made over the API may name files of'),
+    })
+    .prefault({})
+    .describe('files that sources made over the API may name; sources of this file may name any file'),
 });
 
 const ageSchema = z

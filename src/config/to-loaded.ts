@@ -43,6 +43,7 @@ export function toLoaded(config: ConfigDocument, yaml: YamlFile, profileTags: Re
     retention: toRetention(config.store.retention),
     storeProfile: config.store.profile,
     egressAllow: config.security.egress.allow,
+    filesAllow: config.security.files.allow,
     profilesDir: profilesDirOf(file),
     tenants: withDefault(config.tenants),
     twinTypes: config.twin_types,

@@ -5,7 +5,7 @@ import type { DriverModule } from './driver.ts';
 import * as modbus from './modbus/options.ts';
 import * as mqtt from './mqtt/options.ts';
 import * as opcua from './opcua/options.ts';
-import type { TagOrigin, Target } from './schema.ts';
+import type { NamedFile, TagOrigin, Target } from './schema.ts';
 import * as simulator from './simulator/options.ts';
 
 export interface DriverEntry {
@@ -17,6 +17,8 @@ export interface DriverEntry {
   describe(config: unknown, tag: unknown): TagOrigin;
   /** Where the connection of a valid config goes; absent where there is none. */
   target?(config: unknown): Target;
+  /** The files that a valid config names; absent where it cannot. */
+  files?(config: unknown): readonly NamedFile[];
   /** The config for a second connection that only tries; absent where the first one's will do. */
   trial?(config: unknown): unknown;
   load(): Promise<DriverModule<unknown, unknown>>;
@@ -26,9 +28,16 @@ export const DRIVER_TYPES = ['opcua', 'modbus', 'mqtt', 'simulator', 'derived'] 
 export type DriverType = (typeof DRIVER_TYPES)[number];
 
 export const DRIVERS: Readonly<Record<DriverType, DriverEntry>> = {
-  opcua: { ...opcua, describe: opcua.describe, target: opcua.target, load: () => import('./opcua/driver.ts') },
+  opcua: { ...opcua, describe: opcua.describe, target: opcua.target, files: opcua.files, load: () => import('./opcua/driver.ts') },
   modbus: { ...modbus, describe: modbus.describe, target: modbus.target, load: () => import('./modbus/driver.ts') },
-  mqtt: { ...mqtt, describe: mqtt.describe, target: mqtt.target, trial: mqtt.trial, load: () => import('./mqtt/driver.ts') },
+  mqtt: {
+    ...mqtt,
+    describe: mqtt.describe,
+    target: mqtt.target,
+    files: mqtt.files,
+    trial: mqtt.trial,
+    load: () => import('./mqtt/driver.ts'),
+  },
   simulator: { ...simulator, describe: simulator.describe, load: () => import('./simulator/driver.ts') },
   derived: { ...derived, describe: derived.describe, load: () => import('./derived/driver.ts') },
 };

@@ -41,6 +41,12 @@ export interface Target {
   readonly place: string;
 }
 
+/** A file that a config names, and the key (a dot path) that does. */
+export interface NamedFile {
+  readonly key: string;
+  readonly file: string;
+}
+
 /** Without the brackets that an IPv6 address has in a URL. */
 export function bareHost(host: string): string {
   return host.replace(/^\[(.*)\]$/, '$1');

@@ -5,6 +5,7 @@ import { Reload } from '../../src/app/reload.ts';
 import { type Log, type LogFields, silentLog } from '../../src/core/log.ts';
 import { type SourceDraft, SourceRegistry } from '../../src/ingest/source-registry.ts';
 import { EgressPolicy } from '../../src/system/egress.ts';
+import { FilePolicy } from '../../src/system/file-policy.ts';
 import { TwinRegistry } from '../../src/twin/registry.ts';
 import { AlertRig } from '../alerts/rig.ts';
 import { type ConfigFolder, configFolder } from '../config/config-folder.ts';
@@ -41,6 +42,7 @@ function running(first: Said) {
   const config = load(folder, first);
   const settings = new LiveSettings(config);
   const egress = new EgressPolicy({ allow: config.egressAllow });
+  const files = new FilePolicy(config.filesAllow);
   const count = (id: string) =>
     p.prepare(id, (driver) => {
       driver.onRun = counting(b, PERIOD_MS);
@@ -55,11 +57,11 @@ function running(first: Said) {
   const { alerting } = new AlertRig();
   const policies: unknown[] = [];
   const store = { setRetention: async (policy: unknown) => void policies.push(policy) };
-  const parts = { supervisor: p.supervisor, registry, settings, egress, twins, rules: alerting.rules, store, createdTimes, log };
+  const parts = { supervisor: p.supervisor, registry, settings, egress, files, twins, rules: alerting.rules, store, createdTimes, log };
   const reload = new Reload(config, parts);
   const take = (said: Said) => reload.take(load(folder, said));
   const path = folder.path('config.yaml');
-  return { b, p, reload, registry, settings, egress, twins, alerting, policies, records, path, lines, take };
+  return { b, p, reload, registry, settings, egress, files, twins, alerting, policies, records, path, lines, take };
 }
 
 describe('a configuration that is read again', () => {

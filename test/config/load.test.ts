@@ -42,6 +42,7 @@ test('the shortest file has a default for everything else', () => {
     twins: [],
     channels: [],
     egressAllow: expect.arrayContaining([{ address: '10.0.0.0', family: 'ipv4', prefix: 8 }]),
+    filesAllow: ['/etc/twinbox/certs'],
     profilesDir: expect.stringMatching(/\/profiles$/),
     alertRules: [],
     logLevel: 'info',
@@ -163,6 +164,7 @@ alert_rules:
     ],
     channels: [],
     egressAllow: expect.arrayContaining([{ address: '10.0.0.0', family: 'ipv4', prefix: 8 }]),
+    filesAllow: ['/etc/twinbox/certs'],
     profilesDir: folder.path('profiles'),
     logLevel: 'debug',
     revision: createHash('sha256')

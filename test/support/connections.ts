@@ -1,17 +1,20 @@
 /** Watches every TCP connection that this process tries to make. */
-import { subscribe, unsubscribe } from 'node:diagnostics_channel';
-import { createServer, type Socket } from 'node:net';
+import { createServer, Socket } from 'node:net';
 
-const CHANNEL = 'net.client.socket'; // a message for each call of net.connect, before the first packet
-
-/** Counts from now on until `stop`. */
+/** Counts from now on until `stop`: `net.connect`, `tls.connect` and whoever makes a socket by hand all come by here, before the first packet. */
 export function watchConnections(): { readonly sockets: readonly Socket[]; stop(): void } {
   const sockets: Socket[] = [];
-  const onSocket = (message: unknown) => {
-    sockets.push((message as { readonly socket: Socket }).socket);
+  const connect = Socket.prototype.connect;
+  Socket.prototype.connect = function (this: Socket, ...given: unknown[]) {
+    sockets.push(this);
+    return Reflect.apply(connect, this, given) as Socket;
+  } as typeof connect;
+  return {
+    sockets,
+    stop: () => {
+      Socket.prototype.connect = connect;
+    },
   };
-  subscribe(CHANNEL, onSocket);
-  return { sockets, stop: () => unsubscribe(CHANNEL, onSocket) };
 }
 
 /** A listening socket that counts who comes. */

@@ -3,6 +3,7 @@ import type { ChannelConfig } from './schema.ts';
 
 const HIDDEN = '********';
 const MIN_LENGTH = 4; // a shorter one would blot out half of every message
+const MIN_SEGMENT = 8; // shorter parts of a path are words such as "hook" and "v1"
 const MAX_ERROR = 400;
 
 /** What no message may show. */
@@ -11,11 +12,32 @@ export function secretsOf(config: ChannelConfig): readonly string[] {
     case 'email':
       return spellings(config.smtp.password);
     case 'slack':
-      return [...spellings(config.url), ...spellings(new URL(config.url).pathname)];
+      return [...spellings(config.url), ...partsOf(config.url)];
     case 'webhook':
-      return [...spellings(config.secret), ...spellings(new URL(config.url).search.slice(1))];
+      return [...spellings(config.secret), ...partsOf(config.url)];
     case 'mqtt':
-      return [...spellings(config.password), ...spellings(new URL(config.broker_url).search.slice(1))];
+      return [...spellings(config.password), ...partsOf(config.broker_url)];
+  }
+}
+
+/** Whatever of a URL may be a token: path and query, whole and in parts, as they stand and as they are read; the longest first. */
+function partsOf(address: string): readonly string[] {
+  const { pathname, search, searchParams } = new URL(address);
+  const segments = pathname.split('/').filter((segment) => segment.length >= MIN_SEGMENT);
+  const values = search
+    .slice(1)
+    .split('&')
+    .map((pair) => pair.slice(pair.indexOf('=') + 1));
+  const parts = [...segments, ...segments.map(decoded), ...values, ...searchParams.values(), search.slice(1)];
+  const path = segments.length > 0 ? [pathname] : [];
+  return [...path, ...parts].flatMap(spellings).toSorted((left, right) => right.length - left.length);
+}
+
+function decoded(segment: string): string {
+  try {
+    return decodeURIComponent(segment);
+  } catch {
+    return segment; // a lone "%" stands for itself
   }
 }
 

@@ -24,7 +24,8 @@ const { name, type, enabled, config, tags } = DATA_SOURCE_DETAIL_EXAMPLE;
 const LIST_REVISIONS: Operation = {
   id: 'listDataSourceRevisions',
   summary: 'List what a data source was',
-  description: 'The last 20 revisions, the present one first.',
+  description:
+    'The last 20 revisions, the present one first; none of a source of the configuration file, whose history is that of the file.',
   group: 'Data sources',
   answers: [
     {
@@ -34,7 +35,7 @@ const LIST_REVISIONS: Operation = {
       example: { data: [{ revision: 1, saved_at: '2026-01-01T00:00:00Z', name, type, enabled, config, tags }], meta: { total: 1 } },
     },
   ],
-  errors: ['managed_by_config', 'store_failed', 'store_stalled'],
+  errors: ['store_failed', 'store_stalled'],
 };
 
 const ROLL_BACK: Operation = {
@@ -68,7 +69,8 @@ export function dataSourceRevisionRoutes(services: ApiServices): Route[] {
 }
 
 async function listRevisions(services: ApiServices, call: Call): Promise<Answer> {
-  const found = await services.sources.revisions(requireOwnSource(findSource(services, call)));
+  const { view } = findSource(services, call);
+  const found = view.managedBy === 'config' ? [] : await services.sources.revisions(view);
   const data = found.map(({ revision, savedMs, draft }) => ({ revision, saved_at: toIso(savedMs), ...renderDraft(draft) }));
   return ok({ data, meta: { total: data.length } });
 }

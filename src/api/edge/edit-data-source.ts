@@ -56,9 +56,9 @@ const UPDATE_DATA_SOURCE: Operation = {
 
 const deleteQuery = z.object({
   force: z
-    .enum(['0', '1', 'false', 'true'], 'must be 0, 1, false or true')
+    .enum(['', '0', '1', 'false', 'true'], 'must be 0, 1, false, true or left empty')
     .optional()
-    .describe('1 or true deletes it although alert rules name it'),
+    .describe('1, true or the bare name deletes it although alert rules name it'),
 });
 
 const DELETE_DATA_SOURCE: Operation = {
@@ -115,7 +115,8 @@ async function deleteSource(services: ApiServices, call: Call): Promise<Answer> 
   const { force } = validate(deleteQuery, call.request.query());
   await services.sources.remove(at, ({ revision }) => {
     requireMatch(call.request.header('if-match'), revision);
-    if (force !== '1' && force !== 'true') requireUnused(services, at);
+    const isForced = force !== undefined && force !== '0' && force !== 'false';
+    if (!isForced) requireUnused(services, at);
   });
   return { status: 204, body: undefined };
 }

@@ -37,7 +37,10 @@ export const pointSchema = z
     value: valueSchema,
     quality: qualitySchema,
     data_source_id: z.string().optional().describe('absent for aggregated rows'),
-    count: z.int().optional().describe('samples in the bucket; only for aggregated rows'),
+    count: z
+      .int()
+      .optional()
+      .describe('samples in the bucket, of which texts have no part in numbers such as avg; only for aggregated rows'),
     explain: explainSchema.nullable().optional().describe('only of the latest values, with explain=1'),
   })
   .meta({ id: 'TelemetryPoint' });

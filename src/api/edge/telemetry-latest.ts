@@ -69,5 +69,5 @@ function latest({ live }: ApiServices, call: Call): Answer {
       ...(isExplained && { explain: explain(live, call.tenant, binding, reading) }),
     });
   }
-  return ok({ data: rows, meta: { ...listMeta({ page: 1, per_page: rows.length }, rows.length), missing } });
+  return ok({ data: rows, meta: { ...listMeta({ page: 1, per_page: Math.max(1, rows.length) }, rows.length), missing } });
 }

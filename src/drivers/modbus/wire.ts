@@ -64,8 +64,8 @@ export class Wire {
     } catch (error) {
       socket.destroy();
       if (signal.aborted) throw error;
-      const reason = reasonOf(isGatewayError(error, 'not_connected') ? (error.cause ?? error) : error);
-      throw new GatewayError('not_connected', `cannot connect to ${endpoint}: ${reason}`, { cause: error });
+      const cause = isGatewayError(error, 'not_connected') ? (error.cause ?? error) : error; // its own words would say the same once more
+      throw new GatewayError('not_connected', `cannot connect to ${endpoint}: ${reasonOf(cause)}`, { cause });
     }
   }
 

@@ -1,7 +1,7 @@
 /** What an MQTT source and its tags look like in a configuration, and what is wrong with a bad one. */
 import { randomUUID } from 'node:crypto';
 import { z } from 'zod';
-import { bareHost, idSchema, present, type TagOrigin, type Target, tagFields, tagNameSchema } from '../schema.ts';
+import { bareHost, idSchema, type NamedFile, present, type TagOrigin, type Target, tagFields, tagNameSchema } from '../schema.ts';
 import { compileJsonPath } from './json-path.ts';
 import { checkWriteTopic, parseTopic } from './topic.ts';
 
@@ -161,6 +161,14 @@ export function target(config: unknown): Target {
   const trust = tls && [tls.reject_unauthorized, tls.ca, tls.server_name]; // who may claim to be this broker
   const place = JSON.stringify([url.protocol, url.hostname, port, url.pathname, url.search, trust]);
   return { key: 'broker_url', host: bareHost(url.hostname), port, place };
+}
+
+export function files(config: unknown): readonly NamedFile[] {
+  const { tls } = config as MqttConfig;
+  return (['ca', 'cert', 'key'] as const).flatMap((key) => {
+    const file = tls?.[key];
+    return file === undefined ? [] : [{ key: `tls.${key}`, file }];
+  });
 }
 
 /** With a client_id and a session of its own: a broker lets go of whoever has the same one. */

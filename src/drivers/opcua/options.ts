@@ -1,6 +1,6 @@
 /** What an OPC UA source and its tags may say: the schemas, without the protocol's library. */
 import { z } from 'zod';
-import { bareHost, present, type TagOrigin, type Target, tagFields } from '../schema.ts';
+import { bareHost, type NamedFile, present, type TagOrigin, type Target, tagFields } from '../schema.ts';
 
 const ENDPOINT_PATTERN = /^opc\.tcp:\/\/(\[[0-9A-Fa-f:.]+\]|[A-Za-z0-9._-]+):(\d{1,5})(\/[^\s?#]*)?$/;
 
@@ -115,6 +115,16 @@ export function target(config: unknown): Target {
   const { endpoint: url, security_mode: mode } = config as OpcuaConfig;
   const [, host = '', port] = ENDPOINT_PATTERN.exec(url) ?? [];
   return { key: 'endpoint', host: bareHost(host), port: Number(port), place: mode === 'None' ? `${url} in the clear` : url };
+}
+
+export function files(config: unknown): readonly NamedFile[] {
+  const { authentication } = config as OpcuaConfig;
+  if (authentication.type !== 'certificate') return [];
+  const { certificate_file: certificate, private_key_file: key } = authentication;
+  return [
+    { key: 'authentication.certificate_file', file: certificate },
+    { key: 'authentication.private_key_file', file: key },
+  ];
 }
 
 function isEndpoint(text: string): boolean {

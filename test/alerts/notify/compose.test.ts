@@ -2,7 +2,7 @@
 import fc from 'fast-check';
 import { describe, expect, it } from 'vitest';
 import { alertLetter, summaryLetter, testLetter } from '../../../src/alerts/notify/compose.ts';
-import { shownError } from '../../../src/alerts/notify/secrets.ts';
+import { secretsOf, shownError } from '../../../src/alerts/notify/secrets.ts';
 import { MORNING_MS } from '../../support/manual-clock.ts';
 import { letter, notice } from './letters.ts';
 
@@ -86,5 +86,21 @@ describe('what is shown of an error', () => {
   it('is one line of at most 400 characters without the secrets', () => {
     expect(shownError(`a\r\n\tb hush c${'x'.repeat(1_000)}`, ['hush'])).toHaveLength(400);
     expect(shownError('a\r\n\tb hush-hush c', ['hush'])).toBe('a b ********-******** c');
+  });
+
+  it.each([
+    ['a value of the query', 'boom SECRETTOKEN'],
+    ['the value as it is read', 'boom a/b c=d'],
+    ['the value as it stands', 'boom a%2Fb%20c%3Dd'],
+    ['the whole query', 'no GET ?tok=SECRETTOKEN&x=a%2Fb%20c%3Dd here'],
+    ['a part of the path', 'no such hook: T0KEN-in-path'],
+    ['the whole path', 'Cannot POST /v1/T0KEN-in-path/in'],
+    ['a login in Base64', `bad credentials ${Buffer.from('SECRETTOKEN').toString('base64')}`],
+  ])('does not show %s of a URL that its receiver says again', (_name, said) => {
+    const url = 'https://mes.plant/v1/T0KEN-in-path/in?tok=SECRETTOKEN&x=a%2Fb%20c%3Dd';
+    const config = { type: 'webhook', url } as Parameters<typeof secretsOf>[0];
+    const shown = shownError(said, secretsOf(config));
+    expect(shown).toContain('********');
+    expect(shown).not.toMatch(/SECRETTOKEN|T0KEN|a.*b.*c.*=|U0VDUkVU/);
   });
 });

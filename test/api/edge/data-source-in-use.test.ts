@@ -33,9 +33,9 @@ describe('a source that alert rules name', () => {
     expect((await client.get(path)).status).toBe(200);
   });
 
-  it.each(['1', 'true'])('is deleted with force=%s, and the rule and its alert stay', async (force) => {
+  it.each(['?force', '?force=', '?force=1', '?force=true'])('is deleted with %s, and the rule and its alert stay', async (search) => {
     const { client, path, rule } = await watched();
-    expect((await client.send(`${path}?force=${force}`, { method: 'DELETE' })).status).toBe(204);
+    expect((await client.send(path + search, { method: 'DELETE' })).status).toBe(204);
     expect((await client.get(path)).status).toBe(404);
     expect((await client.get(`/v1/alert-rules/${rule.id}`)).body.data.state).toBe('firing');
     expect((await client.get('/v1/alerts')).body.data).toMatchObject([{ rule_id: rule.id, status: 'active' }]);

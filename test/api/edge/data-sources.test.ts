@@ -78,6 +78,38 @@ describe('what a source may say', () => {
     expect(({} as Record<string, unknown>)['enabled']).toBeUndefined();
   });
 
+  it.each([
+    ['mqtt', 'config.tls.ca', (file: string) => ({ ...MQTT, config: { ...MQTT.config, tls: { ca: file } } })],
+    [
+      'mqtt',
+      'config.tls.key',
+      (file: string) => ({ ...MQTT, config: { ...MQTT.config, tls: { cert: '/etc/twinbox/certs/a.pem', key: file } } }),
+    ],
+    [
+      'opcua',
+      'config.authentication.private_key_file',
+      (key: string) => ({
+        ...OPCUA,
+        config: {
+          ...OPCUA.config,
+          authentication: { type: 'certificate', certificate_file: '/etc/twinbox/certs/a.pem', private_key_file: key },
+        },
+      }),
+    ],
+  ])('of type %s names in %s only files of the folders for it, and is told nothing of others', async (_type, field, body) => {
+    const client = new ApiClient();
+    await made(client, body('/etc/twinbox/certs/own.pem'));
+    const messages = [];
+    for (const file of ['/etc/shadow', '/nowhere/at-all', '/root', '/etc/twinbox/certs/../admin.token']) {
+      for (const path of ['/v1/data-sources', '/v1/data-sources/test']) {
+        const response = await client.post(path, body(file));
+        expectFault(response, field);
+        messages.push(response.body.error.details[0].message);
+      }
+    }
+    expect(new Set(messages).size).toBe(1);
+  });
+
   it('takes 5,000 tags and no more', async () => {
     const client = new ApiClient();
     const tags = (count: number) =>
@@ -276,7 +308,6 @@ describe('a source of the configuration file', () => {
   it.each([
     ['PUT', '', { name: 'x', config: {} }],
     ['DELETE', '', undefined],
-    ['GET', '/revisions', undefined],
     ['POST', '/rollback', { revision: 1 }],
   ])('answers 409 to %s %s', async (method, path, json) => {
     const client = new ApiClient();
@@ -296,6 +327,7 @@ describe('a source of the configuration file', () => {
       stats: { received: 0, errors: 0, last_error: null },
     });
     expect(read.headers.get('etag')).toBeNull();
+    expect((await client.get('/v1/data-sources/ds-press/revisions')).body).toEqual({ data: [], meta: { total: 0 } });
     expect((await client.send('/v1/data-sources/ds-press/test', { method: 'POST' })).status).toBe(200);
   });
 });
