@@ -47,14 +47,14 @@ const GUARDED: Readonly<Record<string, Guarded>> = {
   'POST /api/twins/:id/sensors': {
     scope: 'write:assets',
     path: '/api/twins/pump-101/sensors',
-    json: { id: 'flow', name: 'Flow', unit: '', current_value: 1 },
+    json: { id: 'flow', name: 'Flow', unit: '' },
     foreign: 'not found',
     status: 201,
   },
   'PATCH /api/twins/:id/sensors/:sensorId': {
     scope: 'write:assets',
     path: '/api/twins/pump-101/sensors/temperature',
-    json: { current_value: 1 },
+    json: { max_value: 1 },
     foreign: 'not found',
   },
   'DELETE /api/twins/:id/sensors/:sensorId': {
@@ -66,7 +66,7 @@ const GUARDED: Readonly<Record<string, Guarded>> = {
   'POST /api/twins/:id/actuators': {
     scope: 'write:assets',
     path: '/api/twins/pump-101/actuators',
-    json: { id: 'valve', name: 'Valve', type: 'binary', current_state: true },
+    json: { id: 'valve', name: 'Valve', type: 'binary' },
     foreign: 'not found',
     status: 201,
   },

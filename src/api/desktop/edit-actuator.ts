@@ -3,6 +3,7 @@ import { isDeepStrictEqual } from 'node:util';
 import { z } from 'zod';
 import { actuatorOf, addActuator, removeActuator, replaceActuator, requireLive } from '../../twin/edit.ts';
 import { type Actuator, type LiveReading, type Twin, tagOf } from '../../twin/twin.ts';
+import { requireScope } from '../auth.ts';
 import { JSON_BODY_LIMIT_BYTES, readJson } from '../body.ts';
 import { requireMatch, tagged } from '../conditional.ts';
 import type { Operation } from '../operation.ts';
@@ -18,6 +19,7 @@ import { CHANGING_ERRORS } from './edit-twin.ts';
 import { findTwin } from './find.ts';
 import { renderActuator } from './render.ts';
 import { ACTUATOR_EXAMPLE, actuatorSchema } from './schema.ts';
+import { requireSame, stateToSet } from './sent-back.ts';
 
 const answered = { schema: z.object({ data: actuatorSchema }), example: { data: ACTUATOR_EXAMPLE } };
 
@@ -25,7 +27,7 @@ const ADD_ACTUATOR: Operation = {
   id: 'addActuator',
   summary: 'Describe an actuator',
   description:
-    'Bound to a tag that says `writable: true`, by `binding` or by being called like it, it writes to the device. Any other keeps its state here; only for such a one may `current_state` be given at once.',
+    'Bound to a tag that says `writable: true`, by `binding` or by being called like it, it writes to the device. Any other keeps its state here; only for such a one may `current_state` be given at once, which needs write:control too.',
   group: 'Twins',
   body: { schema: newActuatorSchema, example: { id: 'speed_control', name: 'Speed Control', type: 'continuous', current_state: 0.75 } },
   answers: [{ status: 201, description: 'The actuator', ...answered }],
@@ -35,8 +37,11 @@ const ADD_ACTUATOR: Operation = {
 const PATCH_ACTUATOR: Operation = {
   id: 'updateActuator',
   summary: 'Set an actuator, or rename it',
-  description:
-    'A `current_state` goes to the device, once, and is read back: the answer has what the device then shows. After a refusal the new name, if there was one, is kept all the same.',
+  description: [
+    'A `current_state` goes to the device, once, and is read back: the answer has what the device then shows. After a refusal the new name, if',
+    'there was one, is kept all the same. A whole answer of a GET can be sent back: with its `last_updated`, a `current_state` that the device',
+    'still shows is no command; one that it no longer shows is.',
+  ].join('\n'),
   group: 'Twins',
   body: { schema: actuatorPatchSchema, example: { current_state: 0.85 } },
   answers: [{ status: 200, description: 'The actuator', ...answered }],
@@ -74,6 +79,7 @@ async function postActuator(services: ApiServices, call: Call): Promise<Answer> 
   const body = validate(newActuatorSchema, await readJson(call.request, JSON_BODY_LIMIT_BYTES));
   const actuator = toActuator(at.id, body);
   if (actuator.binding) requireSource(services, call.tenant, actuator.binding);
+  if (body.current_state != null) requireScope(call.token, 'write:control');
   const state = body.current_state == null ? undefined : stateOf(actuator, body.current_state);
   const twin = await services.twins.change(at, (present) => {
     requireMatch(call.request.header('if-match'), present.revision);
@@ -102,9 +108,14 @@ async function patchActuator(services: ApiServices, call: Call): Promise<Answer>
   const twin = await services.twins.change(at, (present) => {
     requireMatch(call.request.header('if-match'), present.revision);
     const before = actuatorOf(present, id);
-    if (patch.current_state != null) {
+    const reading = services.live.reading(call.tenant, tagOf(present, before));
+    const shown = renderActuator(services, present, before, reading);
+    requireSame('type', patch.type, shown.type);
+    requireSame('binding', patch.binding, shown.binding ?? null);
+    const wanted = stateToSet(patch, shown, reading !== undefined && reading.quality !== 'bad');
+    if (wanted !== undefined) {
       requireLive(present);
-      state = stateOf(before, patch.current_state);
+      state = stateOf(before, wanted);
       owner = ownerOf(services, present, before);
       if (!owner) requireRoom(services.door(call.tenant), 1, 0, services);
     }

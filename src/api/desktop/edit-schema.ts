@@ -17,6 +17,11 @@ const limitSchema = z.number().nullable().optional();
 const typeSchema = z.string().max(128).nullable().optional().describe('equipment when absent');
 const currentSchema = readingSchema.nullable().optional();
 const ignored = z.unknown().optional().describe('ignored');
+const asRead = z
+  .unknown()
+  .optional()
+  .describe('when a value is sent too: the value is what a GET showed, not one to set unless it differs');
+const unchanged = z.unknown().optional().describe('not changed here: must be as it is shown, or be left out');
 const sameId = z.string().optional().describe('must be that of the path');
 
 export const newTwinSchema = z.strictObject({
@@ -36,8 +41,8 @@ export const twinPatchSchema = z.strictObject({
   id: sameId,
   sensor_count: ignored,
   actuator_count: ignored,
-  sensors: ignored,
-  actuators: ignored,
+  sensors: unchanged.describe('changed at their own paths: must be as they are but for their values, or be left out'),
+  actuators: unchanged.describe('changed at their own paths: must be as they are but for their values, or be left out'),
   managed_by: ignored,
   created_at: ignored,
   updated_at: ignored,
@@ -75,7 +80,7 @@ export const sensorPatchSchema = z.strictObject({
   current_value: currentSchema,
   id: sameId,
   quality: ignored,
-  last_updated: ignored,
+  last_updated: asRead,
 });
 
 const stateSchema = z.union([z.number(), z.boolean()], 'must be true, false or a finite number').nullable().optional();
@@ -99,10 +104,10 @@ export const actuatorPatchSchema = z.strictObject({
   description: descriptionSchema,
   current_state: stateSchema,
   id: sameId,
-  type: ignored,
-  binding: ignored,
+  type: unchanged,
+  binding: unchanged,
   desired_state: ignored,
-  last_updated: ignored,
+  last_updated: asRead,
 });
 
 /** Throws `validation_error`. */

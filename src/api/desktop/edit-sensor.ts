@@ -3,12 +3,13 @@ import { isDeepStrictEqual } from 'node:util';
 import { z } from 'zod';
 import { addSensor, removeSensor, replaceSensor, requireLive, sensorOf } from '../../twin/edit.ts';
 import type { Binding, Sensor, Twin } from '../../twin/twin.ts';
+import { requireScope } from '../auth.ts';
 import { JSON_BODY_LIMIT_BYTES, readJson } from '../body.ts';
 import { requireMatch, tagged } from '../conditional.ts';
 import { mergePatch } from '../merge-patch.ts';
 import type { Operation } from '../operation.ts';
 import { ApiError, invalid } from '../problem.ts';
-import { keepReading, requireRoom, textBytesOf } from '../reading.ts';
+import { keepReading, type ReadingValue, requireRoom, textBytesOf } from '../reading.ts';
 import { type Answer, type Call, documented, ok, type Route, route } from '../route.ts';
 import type { ApiServices } from '../services.ts';
 import { validate } from '../validate.ts';
@@ -24,6 +25,7 @@ import { CHANGING_ERRORS } from './edit-twin.ts';
 import { findTwin } from './find.ts';
 import { renderBinding, renderSensor } from './render.ts';
 import { SENSOR_EXAMPLE, sensorSchema } from './schema.ts';
+import { valueToSet } from './sent-back.ts';
 
 const answered = { schema: z.object({ data: sensorSchema }), example: { data: SENSOR_EXAMPLE } };
 const READING_ERRORS = ['sensor_bound', 'overloaded'] as const;
@@ -31,7 +33,8 @@ const READING_ERRORS = ['sensor_bound', 'overloaded'] as const;
 const ADD_SENSOR: Operation = {
   id: 'addSensor',
   summary: 'Describe a sensor',
-  description: 'It shows the tag of its own name, unless `binding` says another. A `current_value` is kept as a reading of now.',
+  description:
+    'It shows the tag of its own name, unless `binding` says another. A `current_value` is kept as a reading of now, which needs write:telemetry too.',
   group: 'Twins',
   body: {
     schema: newSensorSchema,
@@ -44,7 +47,11 @@ const ADD_SENSOR: Operation = {
 const PATCH_SENSOR: Operation = {
   id: 'updateSensor',
   summary: 'Change a sensor, or give it a value',
-  description: 'A JSON merge patch. A `current_value` is kept as a reading of now, where no device gives the value.',
+  description: [
+    'A JSON merge patch. A `current_value` is kept as a reading of now, where no device gives the value; this needs write:telemetry too. A whole',
+    'answer of a GET can be sent back: with its `last_updated`, a `current_value` that is still shown, or that a device has given since, is no',
+    'value to set.',
+  ].join('\n'),
   group: 'Twins',
   body: { schema: sensorPatchSchema, example: { current_value: 155.5, min_value: 0, max_value: 600 } },
   answers: [{ status: 200, description: 'The sensor', ...answered }],
@@ -83,6 +90,7 @@ async function postSensor(services: ApiServices, call: Call): Promise<Answer> {
   const { id, current_value: value, ...definition } = validate(newSensorSchema, await readJson(call.request, JSON_BODY_LIMIT_BYTES));
   const sensor = toSensor(at.id, id, definition);
   requireSource(services, call.tenant, sensor.binding);
+  if (value != null) requireScope(call.token, 'write:telemetry');
   const twin = await services.twins.change(at, (present) => {
     requireMatch(call.request.header('if-match'), present.revision);
     const after = addSensor(present, sensor);
@@ -99,20 +107,24 @@ async function patchSensor(services: ApiServices, call: Call): Promise<Answer> {
   const id = call.request.param('sensorId') ?? '';
   sensorOf(at, id);
   const patch = validate(sensorPatchSchema, await readJson(call.request, JSON_BODY_LIMIT_BYTES));
-  const { id: sentId, current_value: value, quality: _, last_updated: __, ...definition } = patch;
+  const { id: sentId, current_value: _, quality: __, last_updated: ___, ...definition } = patch;
   requireSameId(sentId, id);
+  let value: ReadingValue | undefined;
   const twin = await services.twins.change(at, (present) => {
     requireMatch(call.request.header('if-match'), present.revision);
     const { fromTag, ...before } = sensorOf(present, id);
     const after = toSensor(at.id, id, validate(sensorDefinitionSchema, mergePatch(definitionOf(before), definition)));
     if (!isDeepStrictEqual(after.binding, before.binding)) requireSource(services, call.tenant, after.binding);
-    if (value != null) {
+    const shown = renderSensor(before, services.live.reading(call.tenant, before.binding));
+    value = valueToSet(patch, shown, deviceOf(services, call, after.binding) !== undefined);
+    if (value !== undefined) {
       requireLive(present);
+      requireScope(call.token, 'write:telemetry');
       requireTaken(services, call, after.binding, value);
     }
     return isDeepStrictEqual(after, before) ? present : replaceSensor(present, after);
   });
-  if (value != null) await keepReading(services, call, sensorOf(twin, id).binding, value);
+  if (value !== undefined) await keepReading(services, call, sensorOf(twin, id).binding, value);
   return render(services, twin, id);
 }
 
@@ -131,10 +143,15 @@ function render(services: ApiServices, twin: Twin, id: string): Answer {
 }
 
 /** Throws `sensor_bound`, `overloaded` or `storage_full`: before anything is saved. */
-function requireTaken(services: ApiServices, call: Call, binding: Binding, value: number | boolean | string): void {
-  const source = binding.source ?? services.devices.owner(call.tenant, binding)?.source;
+function requireTaken(services: ApiServices, call: Call, binding: Binding, value: ReadingValue): void {
+  const source = deviceOf(services, call, binding);
   if (source !== undefined) throw new ApiError('sensor_bound', `The data source ${source} gives this sensor its value.`);
   requireRoom(services.door(call.tenant), 1, textBytesOf(value), services);
+}
+
+/** The source that gives the tag its values; undefined where nobody but the API does. */
+function deviceOf(services: ApiServices, call: Call, binding: Binding): string | undefined {
+  return binding.source ?? services.devices.owner(call.tenant, binding)?.source;
 }
 
 /** Throws `validation_error` when the binding names a data source that the tenant does not have. */

@@ -15,6 +15,7 @@ import { newTwinSchema, requireSameId, requireSmall, twinPatchSchema } from './e
 import { findTwin } from './find.ts';
 import { renderSummary, renderTwin } from './render.ts';
 import { summarySchema, TWIN_EXAMPLE, TWIN_SUMMARY_EXAMPLE, twinSchema } from './schema.ts';
+import { requireSameParts } from './sent-back.ts';
 
 const DEFAULT_TYPE = 'equipment';
 /** Of every change of a twin or of a part of one. */
@@ -103,6 +104,9 @@ async function patchTwin(services: ApiServices, call: Call): Promise<Answer> {
   requireSameId(patch.id, at.id);
   const twin = await services.twins.change(at, (present) => {
     requireMatch(call.request.header('if-match'), present.revision);
+    const { sensors, actuators } = renderTwin(present, services);
+    requireSameParts('sensors', patch.sensors, sensors);
+    requireSameParts('actuators', patch.actuators, actuators);
     const before = fieldsOf(present);
     const after: TwinFields = {
       name: patch.name ?? before.name,
@@ -134,7 +138,11 @@ function fieldsOf({ name, description, type, status, metadata }: Twin): TwinFiel
   return { name, description, type, status, metadata };
 }
 
-function requireType({ twins }: ApiServices, type: string): void {
+/** Throws `invalid_twin_type`, naming the field. */
+export function requireType({ twins }: Pick<ApiServices, 'twins'>, type: string): void {
   if (twins.types.includes(type)) return;
-  throw new ApiError('invalid_twin_type', `There is no twin type of this name; there are ${twins.types.join(', ')}.`);
+  const message = `must be one of ${twins.types.join(', ')}`;
+  throw new ApiError('invalid_twin_type', `There is no twin type of this name; there are ${twins.types.join(', ')}.`, {
+    details: [{ field: 'type', message }],
+  });
 }

@@ -4,10 +4,11 @@ import type { Twin } from '../../twin/twin.ts';
 import type { Operation } from '../operation.ts';
 import { compareText, pageOf } from '../page.ts';
 import { listParam, pageParams, parsed } from '../params.ts';
-import { ApiError, invalid } from '../problem.ts';
+import { invalid } from '../problem.ts';
 import { type Answer, type Call, documented, ok, type Route, route } from '../route.ts';
 import type { ApiServices } from '../services.ts';
 import { validate } from '../validate.ts';
+import { requireType } from './edit-twin.ts';
 import { links, pagination } from './list-envelope.ts';
 import { renderSummary, SUMMARY_FIELDS } from './render.ts';
 import { linksSchema, paginationSchema, summarySchema, TWIN_SUMMARY_EXAMPLE } from './schema.ts';
@@ -84,9 +85,7 @@ export function twinRoutes(services: ApiServices): Route[] {
 
 function listTwins({ twins }: ApiServices, call: Call): Answer {
   const query = validate(listQuery, call.request.query());
-  if (query.type !== undefined && !twins.types.includes(query.type)) {
-    throw new ApiError('invalid_twin_type', `There is no twin type of this name; there are ${twins.types.join(', ')}.`);
-  }
+  if (query.type !== undefined) requireType({ twins }, query.type);
   const unknown = query.fields?.filter((field) => !SUMMARY_FIELDS.includes(field)) ?? [];
   if (unknown.length > 0) throw invalid(unknown.map(() => ({ field: 'fields', message: `must be among ${SUMMARY_FIELDS.join(', ')}` })));
 
