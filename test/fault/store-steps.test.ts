@@ -18,6 +18,7 @@ const RARE = 'a replaced day file';
 
 const COMMITS = [
   'sealing a window',
+  'saving definitions',
   'saving newest samples',
   'sealing windows',
   'switching to a day file',

@@ -119,14 +119,13 @@ export class Aggregate {
     }
   }
 
-  /** The one part that holds all of a window; undefined where there is more, or buckets do not fit the cells. */
+  /** Where the rollups of all of a window are: the first part of its only seal. Undefined where there is more, or buckets do not fit the cells. */
   #sealedOnce({ windows, block, fromMs, toMs }: Slab) {
     const [window] = windows;
     const { parts, frozen, open } = this.#layout;
     if (block || window === undefined || windows.length > 1) return undefined;
     if (frozen.has(window) || open.get(window) || !isOnGrid(fromMs, toMs, this.#query.step, this.#buckets)) return undefined;
-    const sealed = parts.of(window);
-    return sealed.length === 1 ? sealed[0] : undefined;
+    return parts.sealsOf(window) === 1 ? parts.of(window)[0] : undefined;
   }
 
   /** The series of a tag that has only one: those of several must merge first. */

@@ -19,6 +19,8 @@ import { rowSum } from './row-sum.ts';
 import type { EngineHook } from './steps.ts';
 
 const CACHE_KIB = 4_096;
+/** What SQLite moves from its log into the file at once, some 5 ms of it: more than a seal of a thousand series. */
+const CHECKPOINT_BYTES = 2 << 20;
 /** SQLite's application id is this and the version of the layout, in every version: so a damaged version is told from a newer one. */
 export const STAMP = 0x7477_0000;
 /** A step of removing rollups. */
@@ -42,6 +44,8 @@ export class Catalogue extends CatalogueReads {
   readonly #insertTimes;
   readonly #putDayRollup;
   readonly #hook: EngineHook | undefined;
+  /** Of what was written since SQLite's log was last moved into the file. */
+  #unmovedBytes = 0;
   #nextChunk: number;
   readonly #insertWindowRollup;
   readonly #addDayRollup;
@@ -105,6 +109,7 @@ export class Catalogue extends CatalogueReads {
    */
   checkpoint(): boolean {
     this.#hook?.('checkpoint', 'store.db');
+    this.#unmovedBytes = 0;
     try {
       const [result] = this.database.pragma('wal_checkpoint(PASSIVE)') as { busy: number; log: number; checkpointed: number }[];
       this.#hook?.('checkpointed', 'store.db');
@@ -113,6 +118,11 @@ export class Catalogue extends CatalogueReads {
       if (isDamage(error)) this.suspect('moving its log into it', error);
       throw sqliteError(error, 'moving the log of store.db into it');
     }
+  }
+
+  /** What was written is so much that moving it takes long. */
+  get isCheckpointDue(): boolean {
+    return this.#unmovedBytes >= CHECKPOINT_BYTES;
   }
 
   progress(): Progress {
@@ -154,11 +164,13 @@ export class Catalogue extends CatalogueReads {
   }
 
   putTimes(row: number, data: Uint8Array): void {
+    this.#unmovedBytes += data.length;
     this.#insertTimes.run(row, data, rowSum('times', row, data));
   }
 
   putChunk({ window, part }: PartNumber, series: SeriesId, { times, data, ties }: StoredRun): void {
     const id = this.#nextChunk++;
+    this.#unmovedBytes += data.length;
     this.#insertChunk.run(id, window, part, series, times, data, ties, rowSum('chunk', id, window, part, series, times, data, ties));
   }
 
@@ -175,7 +187,10 @@ export class Catalogue extends CatalogueReads {
   /** Some rollups of a day, in place of those it had. `putRollupDay` says that all are there. */
   putDayRollups(day: number, rollups: readonly SeriesRollup[]): void {
     this.#rollupVersion++;
-    for (const { series, data } of rollups) this.#putDayRollup.run(day, series, data, rowSum('day_rollup', day, series, data));
+    for (const { series, data } of rollups) {
+      this.#unmovedBytes += data.length;
+      this.#putDayRollup.run(day, series, data, rowSum('day_rollup', day, series, data));
+    }
   }
 
   /** Of a day that is thinned those of series that have none: what came late is not the whole of it. Returns what it has now. */
@@ -212,6 +227,7 @@ export class Catalogue extends CatalogueReads {
 
   putWindowRollup({ window, part }: PartNumber, bundle: number, data: Uint8Array): void {
     const id = this.#nextRollup++;
+    this.#unmovedBytes += data.length;
     this.#insertWindowRollup.run(id, window, part, bundle, data, rowSum('window_rollup', id, window, part, bundle, data));
   }
 

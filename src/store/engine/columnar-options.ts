@@ -14,6 +14,8 @@ export interface ColumnarOptions {
   readonly freeBytes?: () => number;
   /** Memory for samples that are not sealed; by what the machine has unless given. */
   readonly maxUnsealedBytes?: number;
+  /** Samples of a block at most; as `MAX_BLOCK_SAMPLES` says unless given. */
+  readonly maxBlockSamples?: number;
   /** Called between the steps of the work. For tests. */
   readonly hook?: EngineHook;
 }

@@ -28,6 +28,7 @@ import type {
 } from '../telemetry.ts';
 import { type BackupParts, copyStore } from './backup.ts';
 import { Blobs } from './blobs.ts';
+import { MAX_BLOCK_SAMPLES } from './block-limit.ts';
 import type { Catalogue } from './catalogue.ts';
 import { Changes } from './changes.ts';
 import type { ColumnarOptions } from './columnar-options.ts';
@@ -73,9 +74,9 @@ export class ColumnarEngine implements Engine {
   readonly #options: ColumnarOptions;
   readonly #definitions = new Map<SeriesId, SeriesDef>();
   readonly #siblings = new Siblings();
-  #open = new OpenWindows();
+  #open: OpenWindows;
   #latest = new LatestSamples();
-  #intake = new Intake(this.#open, this.#latest, this.#siblings);
+  #intake: Intake;
   #next = 0 as Sequence;
   #state: Opened | undefined;
   #retention: RetentionPolicy = {};
@@ -85,6 +86,8 @@ export class ColumnarEngine implements Engine {
 
   constructor(options: ColumnarOptions) {
     this.#options = options;
+    this.#open = new OpenWindows(options.maxBlockSamples);
+    this.#intake = new Intake(this.#open, this.#latest, this.#siblings);
   }
 
   async open(): Promise<RecoveryReport> {
@@ -102,7 +105,15 @@ export class ColumnarEngine implements Engine {
   }
 
   #openWith({ catalogue, isRescued }: OpenedCatalogue, ballast: Ballast, freeBytes: () => number): RecoveryReport {
-    const { dir, clock, report, log = {}, hook, maxUnsealedBytes = MAX_UNSEALED_BYTES } = this.#options;
+    const {
+      dir,
+      clock,
+      report,
+      log = {},
+      hook,
+      maxUnsealedBytes = MAX_UNSEALED_BYTES,
+      maxBlockSamples = MAX_BLOCK_SAMPLES,
+    } = this.#options;
     for (const { id, def } of catalogue.definitions()) this.#define(id, def);
     const definition = (series: SeriesId) => this.#definitions.get(series);
     const blobs = new Blobs(definition, report);
@@ -129,6 +140,7 @@ export class ColumnarEngine implements Engine {
       ballast,
       freeBytes,
       maxUnsealedBytes,
+      maxBlockSamples,
     });
     const { layout, progress } = maintenance;
     const from = isRescued ? (wal.durable.first ?? progress.kept) : progress.kept;
@@ -228,7 +240,7 @@ export class ColumnarEngine implements Engine {
     this.#hasReopened = true;
     const next = this.#next;
     await this.close();
-    this.#open = new OpenWindows();
+    this.#open = new OpenWindows(this.#options.maxBlockSamples);
     this.#latest = new LatestSamples();
     this.#intake = new Intake(this.#open, this.#latest, this.#siblings);
     await this.open();

@@ -10,8 +10,8 @@ import { RollupJob } from './rollup-job.ts';
 import type { Settlement } from './settlement.ts';
 import { leastFreeBytes } from './space.ts';
 
-/** A day is compacted when its last window is sealed, and again when this many parts have come late for a window of it. */
-const MAX_LATE_PARTS = 8;
+/** A day is compacted when its last window is sealed, and again when a window of it was sealed so often for late samples. */
+const MAX_LATE_SEALS = 8;
 /** More than twice what the file of a day and its rollups take in a mixture of plant data. */
 const FILE_BYTES_PER_ROW = 2;
 
@@ -53,7 +53,7 @@ export class DayWork {
     else if (this.#rollup) this.#rollOn(this.#rollup, isOver);
   }
 
-  /** Begins with a day of those before `today`: one that is over, one with too many late parts, one without rollups. True when it did something. */
+  /** Begins with a day of those before `today`: one that is over, one that was sealed too often since, one without rollups. True when it did something. */
   start(policy: RetentionPolicy, today: number): boolean {
     return this.#startCompact(policy, today) || this.#startRollup();
   }
@@ -101,7 +101,7 @@ export class DayWork {
     if (!days.has(day)) return true;
     if (!days.isReadable(day)) return false; // what cannot be read now is not replaced by what is left of it
     const late = parts.rowsOf(day);
-    const crowded = [...parts.windowsOf(day)].some((window) => parts.of(window).length >= MAX_LATE_PARTS);
+    const crowded = [...parts.windowsOf(day)].some((window) => parts.sealsOf(window) >= MAX_LATE_SEALS);
     return crowded || late * 100 > (days.get(day)?.rows ?? 0);
   }
 

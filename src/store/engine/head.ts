@@ -1,4 +1,4 @@
-/** The samples of one series in one window that are not sealed yet, in order of arrival. */
+/** Samples of one series in one window that are not sealed yet, in order of arrival; a fast series has several heads, one after the other. */
 import type { Run } from './run.ts';
 import type { SampleColumns } from './sample-columns.ts';
 import { HEAD_BYTES } from './unsealed-limit.ts';
@@ -12,8 +12,12 @@ const BELIEVED = 1 / 16;
 /** The windows of a series differ by a few samples; a head that must grow takes more memory. */
 const MARGIN = 1 / 64;
 
+/** More than a head ever holds. A time within a window and a place are one number below 2^53, to be sorted as such. */
+const PLACE_SPAN = 2 ** 21;
+
 export class Head {
   readonly #usual: number;
+  readonly #maxSamples: number;
   #timeMs = new Float64Array(MIN_CAPACITY);
   #numbers = new Float64Array(MIN_CAPACITY);
   #status: Uint32Array | undefined;
@@ -25,9 +29,15 @@ export class Head {
   /** The last sorted copy, until the next sample. */
   #copy: Run | undefined;
 
-  /** `usual`: about how many samples there will be; 0 for unknown. */
-  constructor(usual: number) {
-    this.#usual = Math.ceil(usual * (1 + MARGIN));
+  /** It takes `maxSamples` at most. `usual`: about how many samples there will be; 0 for unknown. */
+  constructor(maxSamples: number, usual: number) {
+    this.#maxSamples = maxSamples;
+    this.#usual = Math.min(maxSamples, Math.ceil(usual * (1 + MARGIN)));
+  }
+
+  /** How many more it takes. */
+  get room(): number {
+    return this.#maxSamples - this.#count;
   }
 
   /** Memory, but for what stands outside its columns. A head whose samples came in disorder is copied when it is read. */
@@ -101,9 +111,7 @@ export class Head {
   }
 
   #sortedCopy(): Run {
-    const order = Array.from({ length: this.#count }, (_, index) => index);
-    order.sort((a, b) => (this.#timeMs[a] as number) - (this.#timeMs[b] as number) || a - b);
-    const kept = order.filter((index, at) => at + 1 === order.length || this.#timeMs[order[at + 1] as number] !== this.#timeMs[index]);
+    const kept = placesByTime(this.#timeMs.subarray(0, this.#count));
     const pick = <Column extends Float64Array | Uint32Array>(column: Column, into: Column) => {
       for (let at = 0; at < kept.length; at++) into[at] = column[kept[at] as number] as number;
       return into;
@@ -113,7 +121,7 @@ export class Head {
       timeMs: pick(this.#timeMs, new Float64Array(kept.length)),
       numbers: pick(this.#numbers, new Float64Array(kept.length)),
       ...(this.#status ? { status: pick(this.#status, new Uint32Array(kept.length)) } : {}),
-      ...(this.#wide ? { wide: kept.map((index) => this.#wide?.[index]) } : {}),
+      ...(this.#wide ? { wide: Array.from(kept, (place) => this.#wide?.[place]) } : {}),
       ...(this.#order ? { order: pick(this.#order, new Float64Array(kept.length)) } : {}),
     };
   }
@@ -121,7 +129,7 @@ export class Head {
   #reserve(count: number): void {
     if (count <= this.#timeMs.length) return;
     const isUsual = count <= this.#usual && count >= this.#usual * BELIEVED;
-    const capacity = isUsual ? this.#usual : Math.max(count, this.#timeMs.length * GROWTH);
+    const capacity = isUsual ? this.#usual : Math.min(this.#maxSamples, Math.max(count, this.#timeMs.length * GROWTH));
     const grown = (column: Float64Array) => {
       const larger = new Float64Array(capacity);
       larger.set(column);
@@ -135,4 +143,18 @@ export class Head {
     status.set(this.#status);
     this.#status = status;
   }
+}
+
+/** Where the samples of times within one window lie in order of time, of those of one time the last. */
+function placesByTime(timesMs: Float64Array): Uint32Array {
+  const first = timesMs.reduce((least, timeMs) => Math.min(least, timeMs), Number.POSITIVE_INFINITY);
+  const keys = timesMs.map((timeMs, place) => (timeMs - first) * PLACE_SPAN + place).sort();
+  const places = new Uint32Array(keys.length);
+  let kept = 0;
+  for (let at = 0; at < keys.length; at++) {
+    const place = (keys[at] as number) % PLACE_SPAN;
+    const next = at + 1 < keys.length ? (keys[at + 1] as number) % PLACE_SPAN : undefined;
+    if (next === undefined || timesMs[next] !== timesMs[place]) places[kept++] = place;
+  }
+  return places.subarray(0, kept);
 }

@@ -33,4 +33,6 @@ export interface MaintenanceParts {
   readonly freeBytes: () => number;
   /** Memory for samples that are not sealed. */
   readonly maxUnsealedBytes: number;
+  /** Samples of a block at most. */
+  readonly maxBlockSamples: number;
 }

@@ -1,6 +1,6 @@
 /** The engine's work in the background, one short step at a time: sealing, compacting days, sweeping, retention. */
 import { GatewayError, isGatewayError } from '../../core/errors.ts';
-import type { Sequence, SeriesDef, SeriesId } from '../../core/tag.ts';
+import type { Sequence, SeriesId } from '../../core/tag.ts';
 import type { RetentionPolicy } from '../telemetry.ts';
 import type { Progress } from './catalogue.ts';
 import type { OwnLayout } from './compact-job.ts';
@@ -44,7 +44,7 @@ export class Maintenance {
   readonly layout: OwnLayout;
   readonly #house: MaintenanceParts;
   readonly #frozen = new Map<number, OpenWindow>();
-  /** Series whose definition is in the log alone. */
+  /** Series whose definition is in the log alone, and that no job is to save. */
   readonly #unsavedDefinitions = new Set<SeriesId>();
   #seal: SealJob | undefined;
   readonly #days: DayWork;
@@ -188,6 +188,7 @@ export class Maintenance {
 
   #work(policy: RetentionPolicy, newestMs: number, isOver: () => boolean): boolean {
     if (this.#settlement.isAwaited) this.#settle();
+    if (this.#house.catalogue.isCheckpointDue) this.#house.catalogue.checkpoint();
     if (this.#removals.makeRoom(policy.reserveBytes)) return true;
     if (this.#seal) return this.#sealOn(this.#seal, isOver);
     if (this.#settlement.isDue && this.#settle()) return true;
@@ -217,7 +218,8 @@ export class Maintenance {
     for (const window of windows) this.#frozen.set(window.window, window);
     this.#house.hook?.('frozen', 'windows');
     this.#lateSinceMs = undefined;
-    this.#seal = new SealJob(windows, wal.next, this.#house);
+    this.#seal = new SealJob(windows, wal.next, [...this.#unsavedDefinitions], this.#house);
+    this.#unsavedDefinitions.clear();
     return true;
   }
 
@@ -245,15 +247,13 @@ export class Maintenance {
 
   #sealOn(job: SealJob, isOver: () => boolean): boolean {
     if (!job.step(isOver)) return true;
-    const { catalogue, parts, definitions, open } = this.#house;
+    const { catalogue, parts, open } = this.#house;
     const progress = { ...this.#progress, next: job.sealedTo, kept: open.oldestSequence() ?? job.sealedTo };
     catalogue.commit('sealing windows', () => {
-      for (const series of this.#unsavedDefinitions) catalogue.putDefinition(series, definitions.get(series) as SeriesDef);
       for (const part of job.parts()) catalogue.putPart(part);
       catalogue.setProgress(progress);
     });
     this.#progress = progress;
-    this.#unsavedDefinitions.clear();
     for (const part of job.parts()) parts.add(part);
     this.#frozen.clear();
     this.#seal = undefined;

@@ -1,8 +1,9 @@
 /** The windows that are not sealed yet: heads by window and series, and since which sequence the log must be kept for them. */
 import type { Sequence, SeriesId } from '../../core/tag.ts';
+import { MAX_BLOCK_SAMPLES } from './block-limit.ts';
 import { WINDOW_MS, windowOf } from './grid.ts';
 import { Head } from './head.ts';
-import type { Run } from './run.ts';
+import { mergeRuns, type Run } from './run.ts';
 import type { SampleColumns } from './sample-columns.ts';
 import { MAX_SAMPLE_BYTES, memoryOfWide, WINDOW_BYTES } from './unsealed-limit.ts';
 
@@ -11,7 +12,10 @@ export class OpenWindow {
   readonly window: number;
   /** Every sample in it came in at or after this. */
   readonly since: Sequence;
+  /** The last one of each series. */
   readonly heads = new Map<SeriesId, Head>();
+  /** Those that are full, in order of arrival. */
+  readonly full = new Map<SeriesId, Head[]>();
   /** Memory that it takes, with all its samples. */
   bytes = WINDOW_BYTES;
   oldestMs = Number.POSITIVE_INFINITY;
@@ -35,13 +39,20 @@ export class OpenWindow {
   }
 
   run(series: SeriesId): Run | undefined {
-    return this.heads.get(series)?.run();
+    const heads = this.headsOf(series);
+    return heads.length > 0 ? mergeRuns(heads.map((head) => head.run())) : undefined;
   }
 
-  /** Samples, each time once. */
+  /** In order of arrival. */
+  headsOf(series: SeriesId): readonly Head[] {
+    const head = this.heads.get(series);
+    return head ? [...(this.full.get(series) ?? []), head] : [];
+  }
+
+  /** Samples, each time once, but for fast series. */
   get samples(): number {
     let samples = 0;
-    for (const head of this.heads.values()) samples += head.run().count;
+    for (const heads of [this.heads.values(), ...this.full.values()]) for (const head of heads) samples += head.run().count;
     return samples;
   }
 }
@@ -56,6 +67,12 @@ export class OpenWindows {
   #bytes = 0;
   /** By series: how many samples its last sealed head had. The next one will have about as many. */
   readonly #usual: number[] = [];
+  readonly #maxSamples: number;
+
+  /** A head has so many samples at most. */
+  constructor(maxSamples = MAX_BLOCK_SAMPLES) {
+    this.#maxSamples = maxSamples;
+  }
 
   /** Memory of all windows, without samples that were not given to a head yet: for these there is room once and for all. */
   get bytes(): number {
@@ -125,11 +142,14 @@ export class OpenWindows {
         if (time < oldestMs) oldestMs = time;
       }
       open.oldestMs = oldestMs;
-      const head = this.#headOf(open, series);
-      const before = head.bytes;
-      head.append(columns, start, end, isShared);
-      this.#grown(open, head.bytes - before);
-      start = end;
+      while (start < end) {
+        const head = this.#headOf(open, series);
+        const upTo = Math.min(end, start + head.room);
+        const before = head.bytes;
+        head.append(columns, start, upTo, isShared);
+        this.#grown(open, head.bytes - before);
+        start = upTo;
+      }
     }
   }
 
@@ -141,7 +161,7 @@ export class OpenWindows {
     this.#windows.delete(window);
     if (this.#current === open) this.#current = undefined;
     this.#bytes -= open.bytes;
-    for (const [series, head] of open.heads) this.#usual[series] = head.count;
+    for (const [series, head] of open.heads) this.#usual[series] = open.full.has(series) ? this.#maxSamples : head.count;
     return open;
   }
 
@@ -163,8 +183,13 @@ export class OpenWindows {
 
   #headOf(open: OpenWindow, series: SeriesId): Head {
     const known = open.heads.get(series);
-    if (known) return known;
-    const head = new Head(this.#usual[series] ?? 0);
+    if (known && known.room > 0) return known;
+    if (known) {
+      const full = open.full.get(series);
+      if (full) full.push(known);
+      else open.full.set(series, [known]);
+    }
+    const head = new Head(this.#maxSamples, known ? this.#maxSamples : (this.#usual[series] ?? 0));
     open.heads.set(series, head);
     this.#grown(open, head.bytes);
     return head;

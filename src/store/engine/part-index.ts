@@ -22,6 +22,11 @@ export class PartIndex {
     return (last ? last.lastSequence + 1 : 0) as Sequence;
   }
 
+  /** How often the window was sealed: the parts of one seal have the same sequences. */
+  sealsOf(window: number): number {
+    return new Set(this.of(window).map(({ lastSequence }) => lastSequence)).size;
+  }
+
   windowsOf(day: number): ReadonlySet<number> {
     return this.#byDay.get(day) ?? new Set();
   }

@@ -64,7 +64,7 @@ export function* slabs(layout: Layout, fromMs: number, toMs: number): Generator<
 }
 
 /**
- * Samples of a series in a slab. With `ordered` the run tells its order among others of its tag: a day file came before the parts of a
+ * Samples of a series in a slab. With `ordered` the run tells its order among others of its tag: a day file came before the seals of a
  * window, these came one after the other, and before what is not sealed.
  */
 export function runOf(layout: Layout, slab: Slab, series: SeriesId, ordered: boolean): Run {
@@ -74,7 +74,13 @@ export function runOf(layout: Layout, slab: Slab, series: SeriesId, ordered: boo
   };
   if (slab.block) add(layout.days.run(slab.block.day, series, slab.block.block), 0);
   for (const window of slab.windows) {
-    for (const [index, part] of layout.parts.of(window).entries()) add(partRun(layout, part, series), (index + 1) * LEVEL_SPAN);
+    let seal = 0;
+    let before: Part | undefined;
+    for (const part of layout.parts.of(window)) {
+      if (part.lastSequence !== before?.lastSequence) seal++;
+      before = part;
+      add(partRun(layout, part, series), seal * LEVEL_SPAN);
+    }
     for (const open of [layout.frozen.get(window), layout.open.get(window)]) add(open?.run(series), UNSEALED);
   }
   return sliceRun(mergeRuns(runs), slab.fromMs, slab.toMs);

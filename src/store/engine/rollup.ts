@@ -54,15 +54,19 @@ function newColumns(capacity: number): Record<ColumnName, Float64Array> {
 export class RollupBuilder {
   #columns = newColumns(FIRST_CAPACITY);
   #rows = 0;
+  /** The cell that is being filled; its key. */
   readonly #fold = new Accumulator();
+  #key: number | undefined;
 
   clear(): void {
     this.#rows = 0;
+    this.#fold.reset();
+    this.#key = undefined;
   }
 
   /**
    * Folds the good and uncertain samples of a run; bad ones are left out, and so is a cell that has none. The cell that begins at
-   * `originMs` has the key `firstKey`. Keys rise from run to run.
+   * `originMs` has the key `firstKey`. Keys rise from run to run; a run may begin in the cell in which the one before has ended.
    */
   add(run: Run, originMs: number, firstKey: number): void {
     const { timeMs, count } = run;
@@ -70,15 +74,15 @@ export class RollupBuilder {
       const cell = Math.floor(((timeMs[from] as number) - originMs) / ROLLUP_MS);
       const endMs = originMs + (cell + 1) * ROLLUP_MS;
       const to = (timeMs[count - 1] as number) < endMs ? count : lowerBound(timeMs, count, endMs);
-      this.#fold.reset();
+      this.#enter(firstKey + cell);
       foldSamples(this.#fold, run, from, to);
-      if (this.#fold.count > 0) this.#push(firstKey + cell);
       from = to;
     }
   }
 
   /** One block a column, each behind its length; empty for no cells. */
   encode(): Uint8Array {
+    this.#endCell();
     const rows = this.#rows;
     const writer = new ByteWriter();
     if (rows === 0) return writer.written();
@@ -89,6 +93,18 @@ export class RollupBuilder {
       writer.append(block);
     }
     return writer.written().slice();
+  }
+
+  #enter(key: number): void {
+    if (key === this.#key) return;
+    this.#endCell();
+    this.#key = key;
+  }
+
+  #endCell(): void {
+    if (this.#key !== undefined && this.#fold.count > 0) this.#push(this.#key);
+    this.#fold.reset();
+    this.#key = undefined;
   }
 
   #push(key: number): void {

@@ -35,9 +35,14 @@ export function lowerBound(timesMs: Float64Array, count: number, timeMs: number)
 export function sliceRun(run: Run, fromMs: number, toMs: number): Run {
   const start = lowerBound(run.timeMs, run.count, fromMs);
   const end = lowerBound(run.timeMs, run.count, toMs);
+  return viewOf(run, start, Math.max(start, end));
+}
+
+/** Samples [start, end); columns are views, not copies. */
+export function viewOf(run: Run, start: number, end: number): Run {
   if (start === 0 && end === run.count) return run;
   return {
-    count: Math.max(0, end - start),
+    count: end - start,
     timeMs: run.timeMs.subarray(start, end),
     numbers: run.numbers.subarray(start, end),
     ...(run.status ? { status: run.status.subarray(start, end) } : {}),

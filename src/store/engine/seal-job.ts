@@ -1,6 +1,7 @@
 /** Seals windows in small steps: encodes heads into chunks of `store.db`; the rows of `part` at the end make them count. */
-import type { Sequence, SeriesId } from '../../core/tag.ts';
-import type { Blobs } from './blobs.ts';
+import type { Sequence, SeriesDef, SeriesId } from '../../core/tag.ts';
+import type { Blobs, StoredRun } from './blobs.ts';
+import { BlockCutter } from './block-cutter.ts';
 import type { Catalogue } from './catalogue.ts';
 import { contentsOf, type Part, type PartNumber } from './catalogue-reads.ts';
 import { WINDOW_MS } from './grid.ts';
@@ -8,7 +9,8 @@ import type { LatestSamples } from './latest.ts';
 import type { OpenWindow } from './open-windows.ts';
 import { RollupBuilder } from './rollup.ts';
 import { bundleKey, bundleOf } from './rollups.ts';
-import type { Run } from './run.ts';
+import { EMPTY_RUN, type Run } from './run.ts';
+import { RunMerge } from './run-merge.ts';
 import { SharedTimes } from './shared-times.ts';
 import type { Siblings } from './siblings.ts';
 import { tiePositions } from './ties.ts';
@@ -19,6 +21,8 @@ import type { Wal } from './wal/log.ts';
  * one for every step of encoding (some 20 rows) costs more than the rows.
  */
 const ROWS_A_COMMIT = 200;
+/** The same of long rows. */
+const BYTES_A_COMMIT = 1 << 20;
 
 /** What the work is done with. */
 export interface SealHouse {
@@ -27,6 +31,28 @@ export interface SealHouse {
   readonly siblings: Siblings;
   readonly latest: LatestSamples;
   readonly wal: Wal;
+  readonly definitions: ReadonlyMap<SeriesId, SeriesDef>;
+  /** Samples of a block at most. */
+  readonly maxBlockSamples: number;
+}
+
+/** A series of which the first blocks are encoded, and where its next ones come from. */
+interface Begun {
+  readonly series: SeriesId;
+  readonly merge: RunMerge;
+  readonly cutter: BlockCutter;
+  isRead: boolean;
+  /** The block that is to be encoded. */
+  block: Run | undefined;
+  blocks: number;
+}
+
+/** A part of a window as it grows: fast series have a chunk in each of several, one behind the other. */
+interface GrowingPart {
+  /** Ascending. */
+  readonly series: SeriesId[];
+  rows: number;
+  readonly oldestMs: number;
 }
 
 export class SealJob {
@@ -40,13 +66,16 @@ export class SealJob {
   readonly #siblings: Siblings;
   /** Series whose newest sample is to be saved. */
   readonly #newest: SeriesId[];
-  /** Number of the part that each window gets; of those that are begun. */
-  readonly #parts: number[] = [];
-  /** Series of each window that have a chunk, ascending. */
-  readonly #sealed: SeriesId[][] = [];
+  /** Series whose definition is to be saved; nothing of them counts before. */
+  readonly #undefined: SeriesId[];
+  /** Number of the first part that each window gets; of those that are begun. */
+  readonly #firstParts: number[] = [];
+  /** The parts of each window. */
+  readonly #growing: GrowingPart[][] = [];
   #window = 0;
   /** Series of the present window that are left, in descending order. */
   #left: SeriesId[] = [];
+  #begun: Begun | undefined;
   /** Of the present window. */
   #times = new SharedTimes();
   readonly #rollup = new RollupBuilder();
@@ -54,8 +83,10 @@ export class SealJob {
   #bundle: number | undefined;
   /** Encoded, not in `store.db` yet. */
   #pending: (() => void)[] = [];
+  #pendingBytes = 0;
 
-  constructor(windows: readonly OpenWindow[], sealedTo: Sequence, house: SealHouse) {
+  /** `undefinedSeries` are defined in the log alone. */
+  constructor(windows: readonly OpenWindow[], sealedTo: Sequence, undefinedSeries: readonly SeriesId[], house: SealHouse) {
     this.#house = house;
     this.windows = windows;
     this.sealedTo = sealedTo;
@@ -63,22 +94,17 @@ export class SealJob {
     this.#blobs = house.blobs;
     this.#siblings = house.siblings;
     this.#newest = [...house.latest.unsaved()];
+    this.#undefined = [...undefinedSeries];
   }
 
   /**
-   * Works until `isOver` says so; true when everything is encoded and the newest samples are saved. Whatever it throws, the step may be repeated:
-   * nothing counts as done before it is.
+   * Works until `isOver` says so; true when everything is encoded and the definitions and the newest samples are saved. Whatever it throws, the
+   * step may be repeated: nothing counts as done before it is.
    */
   step(isOver: () => boolean): boolean {
-    while (this.#window < this.windows.length && this.#pending.length < ROWS_A_COMMIT) {
-      if (this.#parts[this.#window] === undefined) this.#begin(this.windows[this.#window] as OpenWindow);
-      const series = this.#left.at(-1);
-      this.#rollOn(series);
-      if (series === undefined) this.#window++;
-      else {
-        this.#seal(series);
-        this.#left.pop();
-      }
+    while (this.#window < this.windows.length && !this.#isCommitDue) {
+      if (this.#firstParts[this.#window] === undefined) this.#begin(this.windows[this.#window] as OpenWindow);
+      this.#advance();
       if (isOver()) return false;
     }
     if (this.#pending.length > 0) {
@@ -86,9 +112,25 @@ export class SealJob {
         for (const put of this.#pending) put();
       });
       this.#pending = [];
+      this.#pendingBytes = 0;
       return false;
     }
-    return this.#saveNewest();
+    return this.#saveDefinitions() && this.#saveNewest();
+  }
+
+  get #isCommitDue(): boolean {
+    return this.#pending.length >= ROWS_A_COMMIT || this.#pendingBytes >= BYTES_A_COMMIT;
+  }
+
+  /** Saves some of the definitions; true when all are. */
+  #saveDefinitions(): boolean {
+    const some = this.#undefined.slice(-ROWS_A_COMMIT);
+    if (some.length === 0) return true;
+    this.#catalogue.commitUnsynced('saving definitions', () => {
+      for (const series of some) this.#catalogue.putDefinition(series, this.#house.definitions.get(series) as SeriesDef);
+    });
+    this.#undefined.length -= some.length;
+    return false;
   }
 
   /** Saves some of the newest samples; true when all are. What comes in while it works is in the log as long as it is not sealed itself. */
@@ -105,25 +147,98 @@ export class SealJob {
     return this.#newest.length === 0;
   }
 
-  /** What the caller commits when all is encoded. */
+  /** What the caller commits when all is encoded. Parts of one window follow each other: what came in is in all of them together. */
   parts(): readonly Part[] {
-    return this.windows.map((open, index) => ({
-      window: open.window,
-      part: this.#parts[index] as number,
-      firstSequence: open.since,
-      lastSequence: (this.sealedTo - 1) as Sequence,
-      rows: open.samples,
-      oldestMs: open.oldestMs,
-      contents: contentsOf(this.#sealed[index] ?? []),
-    }));
+    return this.windows.flatMap(({ window, since }, index) =>
+      (this.#growing[index] ?? []).map(({ series, rows, oldestMs }, place) => ({
+        window,
+        part: (this.#firstParts[index] as number) + place,
+        firstSequence: since,
+        lastSequence: (this.sealedTo - 1) as Sequence,
+        rows,
+        oldestMs,
+        contents: contentsOf(series),
+      })),
+    );
   }
 
   #begin(open: OpenWindow): void {
     const part = this.#catalogue.nextPart(open.window);
     this.#left = open.series().reverse();
-    this.#sealed[this.#window] = [];
+    this.#growing[this.#window] = [{ series: [], rows: 0, oldestMs: open.oldestMs }];
     this.#times = new SharedTimes();
-    this.#parts[this.#window] = part;
+    this.#firstParts[this.#window] = part;
+  }
+
+  /** Sorts a head, merges a piece, or encodes a block. */
+  #advance(): void {
+    const begun = this.#begun;
+    if (!begun) this.#beginSeries();
+    else if (begun.block) this.#encode(begun, begun.block);
+    else if (begun.isRead) this.#endSeries();
+    else this.#read(begun);
+  }
+
+  /** Begins with the next series that has a definition, or ends the window. */
+  #beginSeries(): void {
+    const open = this.windows[this.#window] as OpenWindow;
+    const series = this.#left.at(-1);
+    this.#rollOn(series);
+    if (series === undefined) {
+      this.#window++;
+      return;
+    }
+    if (!this.#blobs.knows(series)) {
+      this.#left.pop(); // its definition was lost with a piece of the log, and that was reported
+      return;
+    }
+    const { maxBlockSamples } = this.#house;
+    const merge = new RunMerge(this.#streamsOf(open, series), maxBlockSamples);
+    this.#begun = { series, merge, cutter: new BlockCutter(maxBlockSamples), isRead: false, block: undefined, blocks: 0 };
+  }
+
+  /** Its samples, in streams of which the later one wins; all at once, with their ties, where it shares its tag. */
+  #streamsOf(open: OpenWindow, series: SeriesId): Iterable<Run, void>[] {
+    const siblings = this.#siblings.of(series).flatMap((other) => {
+      const run = open.run(other);
+      return run ? [{ series: other, run }] : [];
+    });
+    if (siblings.length === 0) return open.headsOf(series).map((head) => aloneRun(head));
+    const { order: _, ...run } = open.run(series) ?? EMPTY_RUN;
+    const order = tiePositions({ series, run: open.run(series) ?? EMPTY_RUN }, siblings);
+    return [[order ? { ...run, order } : run]];
+  }
+
+  #read(begun: Begun): void {
+    const run = begun.merge.next();
+    if (run) begun.cutter.add(run);
+    else begun.isRead = true;
+    begun.block = run ? begun.cutter.full() : begun.cutter.rest();
+  }
+
+  #encode(begun: Begun, run: Run): void {
+    const { series, cutter, blocks } = begun;
+    const { window, oldestMs } = this.windows[this.#window] as OpenWindow;
+    const place = { window, part: (this.#firstParts[this.#window] as number) + blocks };
+    const chunk: StoredRun = {
+      times: this.#timesRow(series, run),
+      data: this.#blobs.encodeChunk(series, run),
+      ties: this.#blobs.encodeTies(run.order),
+    };
+    this.#rollup.add(run, window * WINDOW_MS, bundleKey(series));
+    this.#put(chunk.data.length, () => this.#catalogue.putChunk(place, series, chunk));
+    const parts = this.#growing[this.#window] as GrowingPart[];
+    const part = parts[blocks] ?? { series: [], rows: 0, oldestMs };
+    parts[blocks] = part;
+    part.series.push(series);
+    part.rows += run.count;
+    begun.blocks++;
+    begun.block = begun.isRead ? cutter.rest() : cutter.full();
+  }
+
+  #endSeries(): void {
+    this.#begun = undefined;
+    this.#left.pop();
   }
 
   /** Writes the rollup of a bundle when its last series is done. */
@@ -131,42 +246,34 @@ export class SealJob {
     const bundle = series === undefined ? undefined : bundleOf(series);
     if (bundle === this.#bundle) return;
     if (this.#bundle !== undefined) {
-      const [place, done, data] = [this.#placeOf(this.#window), this.#bundle, this.#rollup.encode()];
-      this.#pending.push(() => this.#catalogue.putWindowRollup(place, done, data));
+      const place: PartNumber = {
+        window: (this.windows[this.#window] as OpenWindow).window,
+        part: this.#firstParts[this.#window] as number,
+      };
+      const [done, data] = [this.#bundle, this.#rollup.encode()];
+      this.#put(data.length, () => this.#catalogue.putWindowRollup(place, done, data));
     }
     this.#rollup.clear();
     this.#bundle = bundle;
-  }
-
-  #placeOf(index: number): PartNumber {
-    return { window: (this.windows[index] as OpenWindow).window, part: this.#parts[index] as number };
-  }
-
-  #seal(series: SeriesId): void {
-    const open = this.windows[this.#window] as OpenWindow;
-    const run = open.run(series);
-    if (!run || !this.#blobs.knows(series)) return; // its definition was lost with a piece of the log, and that was reported
-    const siblings = this.#siblings.of(series).flatMap((other) => {
-      const others = open.run(other);
-      return others ? { series: other, run: others } : [];
-    });
-    const place = this.#placeOf(this.#window);
-    const chunk = {
-      times: this.#timesRow(series, run),
-      data: this.#blobs.encodeChunk(series, run),
-      ties: this.#blobs.encodeTies(tiePositions({ series, run }, siblings)),
-    };
-    this.#rollup.add(run, open.window * WINDOW_MS, bundleKey(series));
-    this.#pending.push(() => this.#catalogue.putChunk(place, series, chunk));
-    this.#sealed[this.#window]?.push(series);
   }
 
   #timesRow(series: SeriesId, run: Run): number {
     return this.#times.rowOf(run, () => {
       const row = this.#catalogue.newTimesRow();
       const data = this.#blobs.encodeChunkTimes(series, run);
-      this.#pending.push(() => this.#catalogue.putTimes(row, data));
+      this.#put(data.length, () => this.#catalogue.putTimes(row, data));
       return row;
     });
   }
+
+  #put(bytes: number, put: () => void): void {
+    this.#pending.push(put);
+    this.#pendingBytes += bytes;
+  }
+}
+
+/** Of a series that is alone in its tag: its order of arrival tells nothing. */
+function* aloneRun(head: { run(): Run }): Generator<Run, void> {
+  const { order: _, ...run } = head.run();
+  yield run;
 }
