@@ -1,15 +1,19 @@
-/** Holds every reading against the rules that ask for its series. A reading that no rule asks for costs one look into a column. */
+/**
+ * Holds every reading against the rules that ask for its series. A reading that no rule asks for costs one look into a column, one that
+ * changes nothing at its watch a few more; only the others reach the watch itself.
+ */
 import { isBad, type StatusCode } from '../core/status.ts';
 import type { SeriesDef, SeriesId } from '../core/tag.ts';
 import type { UnixMs } from '../core/time.ts';
 import type { Resolution } from './alert.ts';
 import { Criterion } from './criterion.ts';
+import { Feeds } from './feeds.ts';
+import { Lines, type Sample } from './lines.ts';
 import type { Rule, RuleKey, RuleState } from './rule.ts';
-import { type Episodes, type Feed, type UsableSample, Watch, type WatchState } from './watch.ts';
+import { type Episodes, type Feed, Watch, type WatchState } from './watch.ts';
 
 /** Of the box: some 30 MB. A rule for every asset has one for each that has the tag. */
 const MAX_WATCHES = 100_000;
-const FIRST_CAPACITY = 1024;
 
 /** What the engine asks of the house. */
 export interface EnginePorts {
@@ -39,10 +43,9 @@ export class RuleEngine {
   readonly #entries = new Map<string, RuleEntry>();
   /** By tenant and tag. */
   readonly #byTag = new Map<string, { readonly rules: Set<RuleEntry>; readonly series: Map<SeriesId, SeriesDef> }>();
-  /** By series: the place of its feeds; 0 where no rule asks for it. */
-  #places = new Uint32Array(FIRST_CAPACITY);
-  readonly #feeds: Feed[][] = [[]];
-  readonly #sample: { -readonly [Name in keyof UsableSample]: UsableSample[Name] };
+  readonly #feeds = new Feeds();
+  readonly #lines = new Lines();
+  readonly #sample: { -readonly [Name in keyof Sample]: Sample[Name] } = { timeMs: 0 as UnixMs, value: 0, text: undefined, engineMs: 0 };
   #watchCount = 0;
   /** Milliseconds that the box has run with a clock to be trusted. */
   #engineMs = 0;
@@ -51,7 +54,6 @@ export class RuleEngine {
 
   constructor(ports: EnginePorts) {
     this.#ports = ports;
-    this.#sample = { feed: undefined as unknown as Feed, timeMs: 0 as UnixMs, value: 0, text: undefined, engineMs: 0 };
   }
 
   get engineMs(): number {
@@ -100,9 +102,12 @@ export class RuleEngine {
     this.#entries.delete(keyOf(key));
     const tag = this.#tag(key.tenant, entry.rule.condition.tagName);
     tag.rules.delete(entry);
-    for (const series of tag.series.keys()) this.#detach(entry, series);
+    for (const series of tag.series.keys()) this.#feeds.detach(series, ({ watch }) => entry.watches.get(watch.asset) === watch);
     this.#watchCount -= entry.watches.size;
-    for (const watch of entry.watches.values()) if (watch.alertId !== undefined) this.#ports.episodes.end(watch, resolution, nowMs);
+    for (const watch of entry.watches.values()) {
+      if (watch.alertId !== undefined) this.#ports.episodes.end(watch, resolution, nowMs);
+      watch.leave();
+    }
   }
 
   watches(key: RuleKey): ReadonlyMap<string, Watch> {
@@ -121,18 +126,18 @@ export class RuleEngine {
   }
 
   number(series: SeriesId, timeMs: UnixMs, value: number, status: StatusCode, historical: boolean): void {
-    const place = series < this.#places.length ? (this.#places[series] as number) : 0;
-    if (place !== 0 && !historical) this.#hear(place, timeMs, value, undefined, status);
+    const first = this.#feeds.first(series);
+    if (first !== 0 && !historical) this.#hear(first, this.#fill(timeMs, value, undefined), isBad(status));
   }
 
   integer(series: SeriesId, timeMs: UnixMs, value: bigint, _signed: boolean, status: StatusCode, historical: boolean): void {
-    const place = series < this.#places.length ? (this.#places[series] as number) : 0;
-    if (place !== 0 && !historical) this.#hear(place, timeMs, Number(value), undefined, status);
+    const first = this.#feeds.first(series);
+    if (first !== 0 && !historical) this.#hear(first, this.#fill(timeMs, Number(value), undefined), isBad(status));
   }
 
   text(series: SeriesId, timeMs: UnixMs, value: string, status: StatusCode, historical: boolean): void {
-    const place = series < this.#places.length ? (this.#places[series] as number) : 0;
-    if (place !== 0 && !historical) this.#hear(place, timeMs, Number.NaN, value, status);
+    const first = this.#feeds.first(series);
+    if (first !== 0 && !historical) this.#hear(first, this.#fill(timeMs, Number.NaN, value), isBad(status));
   }
 
   /** What time alone brings about: `elapsedMs` of the box have passed. */
@@ -141,32 +146,37 @@ export class RuleEngine {
     const { episodes } = this.#ports;
     for (const watch of this.allWatches()) {
       const { feed } = watch;
-      if (watch.phase === 'pending' && !watch.paused && feed) {
+      if (watch.phase === 'pending' && !watch.isPaused && feed) {
         watch.stand(this.#ports.standsUntilMs(feed.series) as UnixMs, feed.criterion, episodes);
       }
       watch.miss(this.#engineMs, nowMs, episodes);
     }
   }
 
-  #hear(place: number, timeMs: UnixMs, value: number, text: string | undefined, status: StatusCode): void {
-    const feeds = this.#feeds[place] as Feed[];
+  #fill(timeMs: UnixMs, value: number, text: string | undefined): Sample {
     const sample = this.#sample;
-    for (let index = 0; index < feeds.length; index++) {
-      const feed = feeds[index] as Feed;
-      const { watch } = feed;
-      if (this.replaying && !watch.isNews(timeMs)) continue;
-      this.evaluations++;
-      if (isBad(status) || !feed.criterion.takes(value, text)) {
-        watch.hearBad(timeMs);
-        continue;
-      }
-      sample.feed = feed;
-      sample.timeMs = timeMs;
-      sample.value = value;
-      sample.text = text;
-      sample.engineMs = this.#engineMs;
-      watch.hear(sample, this.#ports.episodes);
+    sample.timeMs = timeMs;
+    sample.value = value;
+    sample.text = text;
+    sample.engineMs = this.#engineMs;
+    return sample;
+  }
+
+  #hear(first: number, sample: Sample, bad: boolean): void {
+    const feeds = this.#feeds;
+    const lines = this.#lines;
+    for (let feed = first; feed !== 0; feed = feeds.next(feed)) {
+      if (!bad && lines.keep(feeds.line(feed), feed, sample)) this.evaluations++;
+      else this.#step(feeds.get(feed), sample, bad);
     }
+  }
+
+  #step(feed: Feed, sample: Sample, bad: boolean): void {
+    const { watch, criterion } = feed;
+    if (this.replaying && !watch.isNews(sample.timeMs)) return;
+    this.evaluations++;
+    if (bad || !criterion.takes(sample.value, sample.text)) watch.hearBad(sample.timeMs);
+    else watch.hear(feed, sample, this.#ports.episodes);
   }
 
   #attach(entry: RuleEntry, series: SeriesId, def: SeriesDef): Watch | undefined {
@@ -176,20 +186,10 @@ export class RuleEngine {
     const watch = this.#watch(entry, def.asset);
     if (!watch) return undefined;
     const { source, valueType } = def;
-    const feed: Feed = { watch, series, source, valueType, criterion: valueType === 'f32' ? entry.single : entry.plain };
+    const criterion = valueType === 'f32' ? entry.single : entry.plain;
+    const feed = this.#feeds.attach({ watch, series, source, valueType, criterion });
     watch.feed ??= feed;
-    this.#grow(series);
-    const place = this.#places[series] as number;
-    if (place !== 0) (this.#feeds[place] as Feed[]).push(feed);
-    else this.#places[series] = this.#feeds.push([feed]) - 1;
     return watch;
-  }
-
-  #detach(entry: RuleEntry, series: SeriesId): void {
-    const place = series < this.#places.length ? (this.#places[series] as number) : 0;
-    const feeds = this.#feeds[place] as Feed[];
-    const others = feeds.filter(({ criterion }) => criterion !== entry.plain && criterion !== entry.single);
-    if (place !== 0 && others.length !== feeds.length) this.#feeds[place] = others; // an empty place is taken again by the same series
   }
 
   #watch(entry: RuleEntry, asset: string): Watch | undefined {
@@ -199,7 +199,8 @@ export class RuleEngine {
       this.unwatched++;
       return undefined;
     }
-    const watch = new Watch(entry.rule, asset, this.#engineMs);
+    const watch = new Watch(entry.rule, asset, this.#lines);
+    watch.heardMs = this.#engineMs;
     entry.watches.set(asset, watch);
     this.#watchCount++;
     return watch;
@@ -210,13 +211,6 @@ export class RuleEngine {
     const known = this.#byTag.get(key) ?? { rules: new Set<RuleEntry>(), series: new Map<SeriesId, SeriesDef>() };
     this.#byTag.set(key, known);
     return known;
-  }
-
-  #grow(series: SeriesId): void {
-    if (series < this.#places.length) return;
-    const larger = new Uint32Array(2 ** Math.ceil(Math.log2(series + 1)));
-    larger.set(this.#places);
-    this.#places = larger;
   }
 }
 

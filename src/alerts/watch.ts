@@ -9,6 +9,19 @@ import type { SeriesId, ValueType } from '../core/tag.ts';
 import type { UnixMs } from '../core/time.ts';
 import type { Resolution } from './alert.ts';
 import type { Criterion } from './criterion.ts';
+import {
+  HEARD_MS,
+  LAST_MS,
+  type Lines,
+  PREVIOUS_MS,
+  PREVIOUS_VALUE,
+  rateOf,
+  type Sample,
+  STEADY_FEED,
+  STEADY_LOW,
+  USABLE_MS,
+  VALUE,
+} from './lines.ts';
 import type { Rule, RuleState } from './rule.ts';
 
 /** A sample stands for so long at least, whatever its period: the same as a twin's health grants it. */
@@ -25,21 +38,13 @@ export interface Episodes {
 
 /** One series that feeds one watch. */
 export interface Feed {
+  /** Its own, for as long as it is attached; never 0. */
+  readonly number: number;
   readonly watch: Watch;
   readonly series: SeriesId;
   readonly source: string;
   readonly valueType: ValueType;
   readonly criterion: Criterion;
-}
-
-/** A usable sample. The engine has one of these, and fills it anew for each. */
-export interface UsableSample {
-  readonly feed: Feed;
-  readonly timeMs: UnixMs;
-  readonly value: number;
-  readonly text: string | undefined;
-  /** The engine's own time. */
-  readonly engineMs: number;
 }
 
 /** As it is saved; null where there is nothing. */
@@ -64,24 +69,12 @@ const NEVER = Number.NEGATIVE_INFINITY;
 export class Watch {
   rule: Rule;
   readonly asset: string;
-  phase: RuleState = 'ok';
-  /** Time of the newest sample, bad ones too: what is older is late and raises nothing. */
-  lastMs = NEVER;
-  /** The newest usable sample, and the series it came by; before the first one any that feeds this. */
-  usableMs = NEVER;
-  value = Number.NaN;
   text: string | undefined;
+  /** The series by which the newest usable sample came; before the first one any that feeds this. */
   feed: Feed | undefined;
-  /** The usable sample before it, without a pause between them; for the rate of change. */
-  previousMs = NEVER;
-  previousValue = Number.NaN;
   /** When the condition began to hold, and for how long it has, while pending. */
   sinceMs = NEVER;
   heldMs = 0;
-  /** A bad sample came behind the newest usable one: until the next usable one no time counts. */
-  paused = false;
-  /** The engine's own time when it last heard of a usable sample. */
-  heardMs: number;
   /** How many alerts this watch has fired. */
   episode = 0;
   /** The open alert. */
@@ -90,13 +83,69 @@ export class Watch {
   savedMs = Number.NaN;
   /** Until then its alerts are not notified. */
   shelvedUntilMs: UnixMs | undefined;
+  #phase: RuleState = 'ok';
+  /** A bad sample came behind the newest usable one: until the next usable one no time counts. */
+  #isPaused = false;
   /** Replayed samples up to this time are in the saved state already. */
   #knownMs = NEVER;
+  #lines: Lines;
+  #line: number;
 
-  constructor(rule: Rule, asset: string, heardMs: number) {
+  constructor(rule: Rule, asset: string, lines: Lines) {
     this.rule = rule;
     this.asset = asset;
-    this.heardMs = heardMs;
+    this.#lines = lines;
+    this.#line = lines.take();
+    this.#set(LAST_MS, NEVER);
+    this.#set(USABLE_MS, NEVER);
+    this.#set(VALUE, Number.NaN);
+    this.#set(PREVIOUS_MS, NEVER);
+    this.#set(PREVIOUS_VALUE, Number.NaN);
+    this.#unsettle();
+  }
+
+  get line(): number {
+    return this.#line;
+  }
+
+  get phase(): RuleState {
+    return this.#phase;
+  }
+
+  get isPaused(): boolean {
+    return this.#isPaused;
+  }
+
+  /** What is older is late and raises nothing. */
+  get lastMs(): number {
+    return this.#get(LAST_MS);
+  }
+
+  set lastMs(timeMs: number) {
+    this.#set(LAST_MS, timeMs);
+  }
+
+  get usableMs(): number {
+    return this.#get(USABLE_MS);
+  }
+
+  get value(): number {
+    return this.#get(VALUE);
+  }
+
+  /** The engine's own time when it last heard of a usable sample. */
+  get heardMs(): number {
+    return this.#get(HEARD_MS);
+  }
+
+  set heardMs(engineMs: number) {
+    this.#set(HEARD_MS, engineMs);
+  }
+
+  /** Its rule is no more: the line goes back, and whoever still holds this sees it as it was. */
+  leave(): void {
+    this.#lines = this.#lines.giveBack(this.#line);
+    this.#line = 0;
   }
 
   /** A sample that replay brings: true when the saved state does not know it yet. */
@@ -108,34 +157,45 @@ export class Watch {
   hearBad(timeMs: UnixMs): void {
     if (timeMs < this.lastMs) return;
     this.lastMs = timeMs;
-    this.paused = true;
+    this.#isPaused = true;
+    this.#unsettle();
   }
 
   /** A usable sample that the criterion takes. */
-  hear({ feed, timeMs, value, text, engineMs }: UsableSample, episodes: Episodes): void {
+  hear(feed: Feed, sample: Sample, episodes: Episodes): void {
+    const { timeMs, text } = sample;
     if (timeMs < this.lastMs) return;
-    const { criterion } = feed;
-    const spanMs = this.#spanTo(timeMs, episodes);
-    this.#take(timeMs, value, text);
+    const spanMs = this.#phase === 'pending' ? this.#spanTo(timeMs, episodes) : 0;
+    if (feed.criterion.isRate) this.#remember(timeMs);
+    this.#lines.put(this.#line, sample);
+    this.text = text;
     this.feed = feed;
-    this.heardMs = engineMs;
-    if (this.phase === 'no_data') {
-      this.phase = 'ok';
+    this.#isPaused = false;
+    if (this.#phase === 'no_data') {
+      this.#phase = 'ok';
       episodes.end(this, 'data_returned', timeMs);
     }
-    let judged = value;
-    if (criterion.operator === 'rate_of_change') {
-      judged = ((value - this.previousValue) * 1_000) / (timeMs - this.previousMs);
-      if (!Number.isFinite(judged)) return; // the first sample, or the first behind a pause
+    const judged = feed.criterion.isRate ? this.#rate() : sample.value;
+    if (feed.criterion.isRate && !Number.isFinite(judged))
+      this.#unsettle(); // the first sample, or the first behind a pause
+    else {
+      this.#judge(feed.criterion, judged, spanMs, episodes);
+      this.#settle(feed, judged);
     }
-    if (this.phase === 'firing') {
+  }
+
+  /** Of the newest usable sample. */
+  #judge(criterion: Criterion, judged: number, spanMs: number, episodes: Episodes): void {
+    const { text } = this;
+    const timeMs = this.usableMs as UnixMs;
+    if (this.#phase === 'firing') {
       if (!criterion.clears(judged, text)) return;
-      this.phase = 'ok';
+      this.#phase = 'ok';
       episodes.end(this, 'cleared', timeMs);
     } else if (!criterion.holds(judged, text)) {
-      this.phase = 'ok';
+      this.#phase = 'ok';
     } else {
-      if (this.phase === 'pending') this.heldMs += spanMs;
+      if (this.#phase === 'pending') this.heldMs += spanMs;
       else this.#beginToHold(timeMs);
       if (this.heldMs >= criterion.durationMs) this.#fire('condition', timeMs, episodes);
     }
@@ -150,29 +210,30 @@ export class Watch {
   /** Nothing usable has come for as long as the rule grants. */
   miss(engineMs: number, nowMs: UnixMs, episodes: Episodes): void {
     const { noDataMs } = this.rule.condition;
-    if (noDataMs === undefined || this.phase === 'firing' || this.phase === 'no_data' || engineMs - this.heardMs < noDataMs) return;
+    if (noDataMs === undefined || this.#phase === 'firing' || this.#phase === 'no_data' || engineMs - this.heardMs < noDataMs) return;
     this.#fire('no_data', nowMs, episodes);
   }
 
   /** Begins anew, as if nothing had been heard; what is late stays late. */
   reset(engineMs: number): void {
-    this.phase = 'ok';
+    this.#phase = 'ok';
     this.heldMs = 0;
     this.heardMs = engineMs;
+    this.#unsettle();
   }
 
   saved(engineMs: number): WatchState {
-    const { phase, heldMs, paused, episode } = this;
+    const { phase, heldMs, isPaused, episode } = this;
     return {
       phase,
       lastMs: finite(this.lastMs),
       usableMs: finite(this.usableMs),
       value: this.text ?? finite(this.value),
-      previousMs: finite(this.previousMs),
-      previousValue: finite(this.previousValue),
+      previousMs: finite(this.#get(PREVIOUS_MS)),
+      previousValue: finite(this.#get(PREVIOUS_VALUE)),
       sinceMs: finite(this.sinceMs),
       heldMs,
-      paused,
+      paused: isPaused,
       quietMs: engineMs - this.heardMs,
       episode,
       alertId: this.alertId ?? null,
@@ -182,53 +243,78 @@ export class Watch {
 
   restore(state: WatchState, engineMs: number): void {
     const { value } = state;
-    this.phase = state.phase;
+    this.#phase = state.phase;
     this.lastMs = state.lastMs ?? NEVER;
     this.#knownMs = this.lastMs;
-    this.usableMs = state.usableMs ?? NEVER;
-    this.value = typeof value === 'number' ? value : Number.NaN;
+    this.#set(USABLE_MS, state.usableMs ?? NEVER);
+    this.#set(VALUE, typeof value === 'number' ? value : Number.NaN);
     this.text = typeof value === 'string' ? value : undefined;
-    this.previousMs = state.previousMs ?? NEVER;
-    this.previousValue = state.previousValue ?? Number.NaN;
+    this.#set(PREVIOUS_MS, state.previousMs ?? NEVER);
+    this.#set(PREVIOUS_VALUE, state.previousValue ?? Number.NaN);
     this.sinceMs = state.sinceMs ?? NEVER;
     this.heldMs = state.heldMs;
-    this.paused = state.paused;
+    this.#isPaused = state.paused;
     this.heardMs = engineMs - state.quietMs;
     this.episode = state.episode;
     this.alertId = state.alertId ?? undefined;
     this.shelvedUntilMs = (state.shelvedUntilMs ?? undefined) as UnixMs | undefined;
+    this.#unsettle();
   }
 
   /** What counts of the time since the newest usable sample: none behind a pause, and no more than a sample stands. */
   #spanTo(timeMs: number, episodes: Episodes): number {
-    if (this.paused || this.usableMs === NEVER) return 0;
+    if (this.#isPaused || this.usableMs === NEVER) return 0;
     const spanMs = timeMs - this.usableMs;
     return spanMs <= MIN_STALE_MS ? spanMs : Math.min(spanMs, Math.max(MIN_STALE_MS, episodes.staleAfterMs(this)));
   }
 
-  /** One of the same time as the newest takes its place. */
-  #take(timeMs: UnixMs, value: number, text: string | undefined): void {
-    if (timeMs !== this.usableMs) {
-      this.previousMs = this.paused ? NEVER : this.usableMs;
-      this.previousValue = this.paused ? Number.NaN : this.value;
-    }
-    this.lastMs = timeMs;
-    this.usableMs = timeMs;
-    this.value = value;
-    this.text = text;
-    this.paused = false;
+  /** The change in one second up to the newest usable sample. */
+  #rate(): number {
+    return rateOf(this.value - this.#get(PREVIOUS_VALUE), this.usableMs - this.#get(PREVIOUS_MS));
+  }
+
+  /** Before a usable sample is taken. One of the same time as the newest takes its place. */
+  #remember(timeMs: UnixMs): void {
+    if (timeMs === this.usableMs) return;
+    this.#set(PREVIOUS_MS, this.#isPaused ? NEVER : this.usableMs);
+    this.#set(PREVIOUS_VALUE, this.#isPaused ? Number.NaN : this.value);
   }
 
   #beginToHold(timeMs: UnixMs): void {
-    this.phase = 'pending';
+    this.#phase = 'pending';
     this.sinceMs = timeMs;
     this.heldMs = 0;
   }
 
   #fire(kind: 'condition' | 'no_data', timeMs: UnixMs, episodes: Episodes): void {
     this.episode++;
-    if (episodes.begin(this, kind, timeMs)) this.phase = kind === 'condition' ? 'firing' : 'no_data';
+    if (episodes.begin(this, kind, timeMs)) this.#phase = kind === 'condition' ? 'firing' : 'no_data';
     else this.episode--;
+    this.#unsettle();
+  }
+
+  /** Says which samples of the feed change nothing from now on: none while time counts, nor of texts. */
+  #settle({ number, criterion }: Feed, judged: number): void {
+    const hasFired = this.#phase === 'firing';
+    if (this.text !== undefined || !(hasFired || this.#phase === 'ok')) {
+      this.#unsettle();
+      return;
+    }
+    this.#set(STEADY_FEED, criterion.isRate ? -number : number);
+    criterion.bands(hasFired).around(judged, this.#lines.numbers, this.#line + STEADY_LOW);
+  }
+
+  /** Every sample may change something. */
+  #unsettle(): void {
+    this.#set(STEADY_FEED, 0);
+  }
+
+  #get(column: number): number {
+    return this.#lines.numbers[this.#line + column] as number;
+  }
+
+  #set(column: number, value: number): void {
+    this.#lines.numbers[this.#line + column] = value;
   }
 }
 
