@@ -1,5 +1,6 @@
 /** Takes a changed configuration while the daemon runs: part by part and source by source, so that what did not change is not touched. */
 import { isDeepStrictEqual } from 'node:util';
+import type { Notifications } from '../alerts/notify/notifications.ts';
 import type { RuleRegistry } from '../alerts/registry.ts';
 import { type LoadedConfig, START_KEYS, type StartKey } from '../config/loaded.ts';
 import { GatewayError, messageOf } from '../core/errors.ts';
@@ -22,7 +23,6 @@ const AT_START: Readonly<Record<StartKey, (config: LoadedConfig) => unknown>> = 
   'api.allow_plaintext': ({ allowPlaintext }) => allowPlaintext,
   'api.rate_limit': ({ rateLimit }) => rateLimit,
   'api.cors': ({ corsOrigins }) => corsOrigins,
-  'notifications.channels': ({ channels }) => channels,
   'store.profile': ({ storeProfile }) => storeProfile,
   auto_twins: ({ autoTwins }) => autoTwins,
 };
@@ -35,6 +35,7 @@ export interface ReloadParts {
   readonly files: Pick<FilePolicy, 'allow'>;
   readonly twins: Pick<TwinRegistry, 'takeFile'>;
   readonly rules: Pick<RuleRegistry, 'takeFile'>;
+  readonly notifications: Pick<Notifications, 'take'>;
   readonly store: Pick<TelemetryStore, 'setRetention'>;
   /** When the box first met each of these sources. */
   readonly createdTimes: (sources: readonly SourceSpec[]) => Promise<ReadonlyMap<string, UnixMs>>;
@@ -75,7 +76,8 @@ export class Reload {
     files.allow(next.filesAllow);
     this.#present = next;
     await this.#takeSources(before.sources, next.sources, created);
-    const { twins, rules, store } = this.#parts;
+    const { twins, rules, notifications, store } = this.#parts;
+    notifications.take(next.channels);
     await this.#act('twins', () => twins.takeFile(next.twins));
     await this.#act('alert_rules', () => rules.takeFile(next.alertRules));
     if (!isDeepStrictEqual(before.retention, next.retention)) await this.#act('store.retention', () => store.setRetention(next.retention));

@@ -60,7 +60,6 @@ export const START_KEYS = [
   'api.allow_plaintext',
   'api.rate_limit',
   'api.cors',
-  'notifications.channels',
   'store.profile',
   'auto_twins',
 ] as const;

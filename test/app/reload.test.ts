@@ -57,11 +57,25 @@ function running(first: Said) {
   const { alerting } = new AlertRig();
   const policies: unknown[] = [];
   const store = { setRetention: async (policy: unknown) => void policies.push(policy) };
-  const parts = { supervisor: p.supervisor, registry, settings, egress, files, twins, rules: alerting.rules, store, createdTimes, log };
+  const channels: (readonly unknown[])[] = [];
+  const notifications = { take: (specs: readonly unknown[]) => void channels.push(specs) };
+  const parts = {
+    notifications,
+    supervisor: p.supervisor,
+    registry,
+    settings,
+    egress,
+    files,
+    twins,
+    rules: alerting.rules,
+    store,
+    createdTimes,
+    log,
+  };
   const reload = new Reload(config, parts);
   const take = (said: Said) => reload.take(load(folder, said));
   const path = folder.path('config.yaml');
-  return { b, p, reload, registry, settings, egress, files, twins, alerting, policies, records, path, lines, take };
+  return { b, p, reload, registry, settings, egress, files, twins, alerting, policies, channels, path, lines, take };
 }
 
 describe('a configuration that is read again', () => {
@@ -141,18 +155,20 @@ describe('a configuration that is read again', () => {
     expect(named()).toHaveLength(2);
   });
 
-  it('takes twins and their types, alert rules and retention at once', async () => {
+  it('takes twins and their types, alert rules, channels and retention at once', async () => {
     const r = running({ sources: {} });
     const more = [
       'twin_types: [kiln]',
       'twins: [{ id: oven, name: Oven, type: kiln }]',
       'alert_rules: [{ id: hot, name: Hot, severity: warning, condition: { tag_name: t, operator: gt, value: 80 } }]',
       'store: { retention: { raw: 90d } }',
+      'notifications: { channels: { hook: { type: webhook, url: "https://mes.plant/hook" } } }',
     ].join('\n');
     await r.take({ sources: {}, more });
     expect(r.settings.twinTypes).toEqual(['kiln']);
     expect(r.twins.get('default', 'oven')).toMatchObject({ name: 'Oven', type: 'kiln', managedBy: 'config' });
     expect(r.alerting.rules.get({ tenant: 'default', id: 'hot' })).toMatchObject({ name: 'Hot', managedBy: 'config' });
+    expect(r.channels).toMatchObject([[{ name: 'hook', config: { url: 'https://mes.plant/hook' } }]]);
     expect(r.policies).toMatchObject([{ maxAgeMs: 90 * 86_400_000 }]);
     expect(r.settings.rawMaxAgeMs).toBe(90 * 86_400_000);
     await r.take({ sources: {}, more });

@@ -92,7 +92,6 @@ alert_rules:
       'api.allow_plaintext': `${file}:4:3`,
       'api.rate_limit': `${file}:4:3`,
       'api.cors': `${file}:4:3`,
-      'notifications.channels': `${file}:2:1`,
       'store.profile': `${file}:6:10`,
       auto_twins: `${file}:9:1`,
     },

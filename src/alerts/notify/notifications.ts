@@ -1,5 +1,6 @@
 /** All channels together: takes notices from the alert engine, keeps them in the outbox and lets each channel send at its own pace. */
 import { randomUUID } from 'node:crypto';
+import { isDeepStrictEqual } from 'node:util';
 import { aborted, type Clock } from '../../core/clock.ts';
 import { GatewayError, isGatewayError, messageOf } from '../../core/errors.ts';
 import { type Log, ThrottledLog } from '../../core/log.ts';
@@ -12,7 +13,7 @@ import { EmailChannel } from './email.ts';
 import { MqttChannel } from './mqtt.ts';
 import type { ChannelConfig } from './schema.ts';
 import { secretsOf, shownError } from './secrets.ts';
-import { MAX_WAITING, Sender, type SenderState } from './sender.ts';
+import { MAX_WAITING, newState, Sender, type SenderState } from './sender.ts';
 import { SlackChannel } from './slack.ts';
 import { WebhookChannel } from './webhook.ts';
 
@@ -54,20 +55,39 @@ export interface TestResult {
   readonly durationMs: number;
 }
 
-interface Held {
+interface Book {
+  readonly state: SenderState;
+  readonly dropped: Record<'outbox_full' | 'store_failed', number>;
+}
+
+interface Held extends Pick<Book, 'dropped'> {
   readonly name: string;
   readonly config: ChannelConfig;
   readonly channel: Channel;
   readonly sender: Sender;
-  readonly dropped: Record<'outbox_full' | 'store_failed', number>;
+  /** Aborted when the file has it no more, or says something else of it. */
+  readonly leaving: AbortController;
+  /** Aborted when it has had its time to leave. */
+  readonly givenUp: AbortController;
+  started: boolean;
+  /** Settles when its sender has ended; at once where it was never started. */
+  ended: Promise<void>;
   testing: boolean;
 }
 
 export class Notifications implements Notifier {
   readonly #options: NotificationsOptions;
   readonly #log: ThrottledLog;
-  readonly #channels: ReadonlyMap<string, Held>;
+  #channels: ReadonlyMap<string, Held>;
   readonly #stopping = new AbortController();
+  /** What is on its way at a stop is given up. */
+  readonly #hard = new AbortController();
+  /** The senders run. */
+  #sending = false;
+  /** One change of the channels after the other. */
+  #changes: Promise<void> = Promise.resolve();
+  /** Of every channel since the start: what was counted outlives its settings. */
+  readonly #books = new Map<string, Book>();
   #unsaved: NewDelivery[] = [];
   #saving: Promise<void> | undefined;
 
@@ -75,6 +95,27 @@ export class Notifications implements Notifier {
     this.#options = options;
     this.#log = new ThrottledLog(options.log, options.clock);
     this.#channels = new Map(options.channels.map((spec) => [keyOf(spec.config.tenant, spec.name), this.#hold(spec)]));
+  }
+
+  /**
+   * The channels that the file has now: notices go to them at once, and behind it their senders change places. A channel that is
+   * as it was goes on; what waits for one that has changed is sent by its new settings, and for one that has gone it is given up.
+   */
+  take(specs: readonly ChannelSpec[]): void {
+    const before = this.#channels;
+    const next = new Map<string, Held>();
+    for (const spec of specs) {
+      const key = keyOf(spec.config.tenant, spec.name);
+      const known = before.get(key);
+      next.set(key, known && isDeepStrictEqual(known.config, spec.config) ? known : this.#hold(spec));
+    }
+    this.#channels = next;
+    const left = [...before].filter(([key, held]) => next.get(key) !== held);
+    this.#changes = this.#changes.then(async () => {
+      await Promise.all(left.map(([, held]) => this.#end(held)));
+      for (const [key, held] of left) if (!this.#channels.has(key)) await this.#persist(() => this.#abandon(held));
+      for (const held of next.values()) this.#start(held);
+    });
   }
 
   /** True when rules of the tenant may name the channel. */
@@ -98,15 +139,12 @@ export class Notifications implements Notifier {
 
   /** Sends until the signal aborts; what was told before is in the outbox then, unless the store fails. Never rejects. */
   async run(signal: AbortSignal): Promise<void> {
-    const hard = new AbortController();
-    const working = this.#send(signal, hard.signal);
+    const begun = this.#send();
     await aborted(signal);
     this.#stopping.abort();
-    const timer = new AbortController();
-    const grace = this.#options.clock.sleep(GRACE_MS, timer.signal).catch(() => undefined); // all ended before
-    await Promise.race([working, grace]);
-    timer.abort();
-    hard.abort();
+    const working = begun.then(() => this.#changes).then(() => Promise.all([...this.#channels.values()].map(({ ended }) => ended)));
+    await this.#withGrace(working);
+    this.#hard.abort();
     await Promise.all([working, this.#saving]);
     await this.#saveBatch().catch((error) => {
       const fields = { reason: messageOf(error), count: this.#unsaved.length };
@@ -114,9 +152,42 @@ export class Notifications implements Notifier {
     });
   }
 
-  async #send(stop: AbortSignal, hard: AbortSignal): Promise<void> {
+  async #send(): Promise<void> {
     await this.#persist(() => this.#takeUp());
-    await Promise.all([...this.#channels.values()].map(({ sender }) => sender.run(stop, hard)));
+    this.#sending = true;
+    for (const held of this.#channels.values()) this.#start(held);
+  }
+
+  /** Once; a channel that has left already is not started. */
+  #start(held: Held): void {
+    const { sender, leaving } = held;
+    if (!this.#sending || held.started || leaving.signal.aborted) return;
+    held.started = true;
+    held.ended = sender.run(
+      AbortSignal.any([this.#stopping.signal, leaving.signal]),
+      AbortSignal.any([this.#hard.signal, held.givenUp.signal]),
+    );
+  }
+
+  /** What is on its way may still arrive. */
+  async #end(held: Held): Promise<void> {
+    held.leaving.abort();
+    await this.#withGrace(held.ended);
+    held.givenUp.abort();
+    await held.ended;
+  }
+
+  async #withGrace(working: Promise<unknown>): Promise<void> {
+    const timer = new AbortController();
+    const grace = this.#options.clock.sleep(GRACE_MS, timer.signal).catch(() => undefined); // all ended before
+    await Promise.race([working, grace]);
+    timer.abort();
+  }
+
+  async #abandon({ name, config, sender }: Held): Promise<void> {
+    const count = await this.#options.store.abandonDeliveries({ tenant: config.tenant, channel: name }, REMOVED);
+    sender.state.waiting = 0;
+    if (count > 0) this.#options.log.warn({ channel: name, count }, `notifications were given up: ${REMOVED}`);
   }
 
   /** The tenant's channels, in the order of the file. */
@@ -168,8 +239,28 @@ export class Notifications implements Notifier {
     const channel = channelOf(config, clock, box);
     const key = { tenant: config.tenant, channel: name };
     const secrets = secretsOf(config);
-    const sender = new Sender({ key, channel, stormLimit: config.storm_limit, secrets, box, store, clock, random, log });
-    return { name, config, channel, sender, dropped: { outbox_full: 0, store_failed: 0 }, testing: false };
+    const book = this.#bookOf(config.tenant, name);
+    const sender = new Sender({ key, channel, stormLimit: config.storm_limit, secrets, box, store, clock, random, log, state: book.state });
+    const [leaving, givenUp] = [new AbortController(), new AbortController()];
+    return {
+      name,
+      config,
+      channel,
+      sender,
+      dropped: book.dropped,
+      testing: false,
+      leaving,
+      givenUp,
+      started: false,
+      ended: Promise.resolve(),
+    };
+  }
+
+  #bookOf(tenant: string, name: string): Book {
+    const key = keyOf(tenant, name);
+    const book = this.#books.get(key) ?? { state: newState(), dropped: { outbox_full: 0, store_failed: 0 } };
+    this.#books.set(key, book);
+    return book;
   }
 
   /** What an earlier run has left. */
@@ -198,11 +289,10 @@ export class Notifications implements Notifier {
     const added = await this.#options.store.addDeliveries(batch, MAX_WAITING);
     this.#unsaved = this.#unsaved.slice(batch.length);
     for (const each of added) {
-      const held = this.#channels.get(keyOf(each.tenant, each.channel));
-      if (!held) continue;
-      held.sender.state.waiting += each.added - each.dropped;
-      held.dropped.outbox_full += each.dropped;
-      if (each.added > 0) held.sender.wake();
+      const book = this.#bookOf(each.tenant, each.channel);
+      book.state.waiting += each.added - each.dropped;
+      book.dropped.outbox_full += each.dropped;
+      if (each.added > 0) this.#channels.get(keyOf(each.tenant, each.channel))?.sender.wake();
     }
   }
 

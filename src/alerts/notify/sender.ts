@@ -38,6 +38,8 @@ export interface SenderOptions {
   /** Uniform in [0, 1). */
   readonly random: () => number;
   readonly log: Log;
+  /** Goes on from there: of the sender whose place this one takes. */
+  readonly state: SenderState;
 }
 
 /** Since the daemon's start, but for `waiting`. */
@@ -56,16 +58,12 @@ export interface SenderState {
   lastError: { readonly code: string; readonly message: string; readonly timeMs: UnixMs } | null;
 }
 
+export function newState(): SenderState {
+  return { waiting: 0, delivered: 0, failed: 0, suppressed: 0, failedAttempts: 0, lastDeliveredMs: null, lastError: null };
+}
+
 export class Sender {
-  readonly state: SenderState = {
-    waiting: 0,
-    delivered: 0,
-    failed: 0,
-    suppressed: 0,
-    failedAttempts: 0,
-    lastDeliveredMs: null,
-    lastError: null,
-  };
+  readonly state: SenderState;
   readonly #options: SenderOptions;
   readonly #storm: StormLimit;
   readonly #log: ThrottledLog;
@@ -76,6 +74,7 @@ export class Sender {
 
   constructor(options: SenderOptions) {
     this.#options = options;
+    this.state = options.state;
     this.#storm = new StormLimit(options.stormLimit);
     this.#log = new ThrottledLog(options.log, options.clock);
     this.#delays = this.#newDelays();

@@ -93,6 +93,62 @@ describe('a notice', () => {
   });
 });
 
+describe('channels of a file that is read again', () => {
+  it('take what waits for them to where they lead now, and count on', async () => {
+    const [old, fresh] = [await startReceiver(), await startReceiver()];
+    old.answer = () => undefined; // what is on its way hangs, and is given up after its grace
+    const outbox = openOutbox();
+    const { notifications, clock } = begin([hook('mes', old.url)], outbox);
+    notifications.notify(notice({ alertId: 'a' }), ['mes']);
+    await arrived(old, 1);
+    notifications.take([hook('mes', fresh.url)]);
+    notifications.notify(notice({ alertId: 'b' }), ['mes']);
+    await turn();
+    expect(fresh.received).toEqual([]);
+    await clock.advance(1_000);
+    await arrived(fresh, 2);
+    expect(bodies(fresh)).toEqual(['a.triggered', 'b.triggered']);
+    await eventually(() => (notifications.list('default')[0]?.delivered === 2 ? true : undefined), {
+      what: 'both count',
+      timeoutMs: 20_000,
+    });
+    expect(notifications.list('default')).toMatchObject([{ waiting: 0, delivered: 2 }]);
+  });
+
+  it('that stay as they are go on with their connection and their back-off', async () => {
+    const fresh = await startReceiver();
+    const { notifications, clock } = begin([hook('dead', DEAD)], openOutbox());
+    notifications.notify(notice({ alertId: 'a' }), ['dead']);
+    await eventually(() => (notifications.list('default')[0]?.failedAttempts === 1 ? true : undefined), {
+      what: 'a try',
+      timeoutMs: 20_000,
+    });
+    notifications.take([hook('dead', DEAD), hook('fresh', fresh.url)]);
+    notifications.notify(notice({ alertId: 'b' }), ['fresh']);
+    await arrived(fresh, 1);
+    await clock.advance(1_000);
+    expect(notifications.list('default')[0]).toMatchObject({ name: 'dead', failedAttempts: 1, waiting: 1 });
+  });
+
+  it('that have gone are told no more, and what waited for them is given up', async () => {
+    const outbox = openOutbox();
+    const { notifications } = begin([hook('dead', DEAD)], outbox);
+    notifications.notify(notice({ alertId: 'a' }), ['dead']);
+    await eventually(() => (notifications.list('default')[0]?.failedAttempts === 1 ? true : undefined), {
+      what: 'a try',
+      timeoutMs: 20_000,
+    });
+    notifications.take([]);
+    expect([notifications.has('default', 'dead'), notifications.list('default')]).toEqual([false, []]);
+    await eventually(async () => ((await outbox.told('a')).join() === 'a triggered failed' ? true : undefined), {
+      what: 'it is given up',
+      timeoutMs: 20_000,
+    });
+    notifications.take([hook('dead', DEAD)]);
+    expect(notifications.list('default')).toMatchObject([{ waiting: 0, failedAttempts: 1 }]);
+  });
+});
+
 describe('a dead channel', () => {
   it('holds up no other', async () => {
     const [hanging, fine] = [await startReceiver(), await startReceiver()];

@@ -2,7 +2,7 @@
 import { describe, expect, it, onTestFinished } from 'vitest';
 import type { Channel } from '../../../src/alerts/notify/channel.ts';
 import type { Letter } from '../../../src/alerts/notify/letter.ts';
-import { MAX_WAITING, Sender } from '../../../src/alerts/notify/sender.ts';
+import { MAX_WAITING, newState, Sender } from '../../../src/alerts/notify/sender.ts';
 import { type ErrorCode, GatewayError } from '../../../src/core/errors.ts';
 import { silentLog } from '../../../src/core/log.ts';
 import { ManualClock, turn } from '../../support/manual-clock.ts';
@@ -49,7 +49,7 @@ function rig({ stormLimit = 1_000, random = (): number => 0.5 } = {}) {
   const start = () => {
     const sender = new Sender({
       ...{ key, channel, stormLimit, secrets: ['hush-hush'], box: 'box-1' },
-      ...{ store: outbox, clock, random, log: silentLog },
+      ...{ store: outbox, clock, random, log: silentLog, state: newState() },
     });
     void sender.run(stop.signal, hard.signal);
     return sender;
