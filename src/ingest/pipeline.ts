@@ -67,7 +67,7 @@ export class Pipeline {
     this.#nowMs = this.clock.now();
   }
 
-  /** Wall time as of the present burst of readings: asked once for each burst, not for each reading. */
+  /** Wall time as of the present burst of readings: asked once for each burst, so that all of one request have the same. */
   get nowMs(): UnixMs {
     if (!this.#scheduled) this.#nowMs = this.clock.now();
     return this.#nowMs;
@@ -161,12 +161,13 @@ export class Pipeline {
 
   #schedule(): void {
     if (this.#scheduled) return;
-    this.#nowMs = this.clock.now();
     this.#scheduled = true;
     setImmediate(() => {
       this.#scheduled = false;
       this.publish();
-      if (!this.#apply(this.clock.monotonicMs() + APPLY_SLICE_MS)) this.#schedule();
+      if (this.#apply(this.clock.monotonicMs() + APPLY_SLICE_MS)) return;
+      this.#nowMs = this.clock.now(); // another burst
+      this.#schedule();
     });
   }
 

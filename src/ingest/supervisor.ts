@@ -73,7 +73,7 @@ export class Supervisor {
         return;
       }
       const runner = this.#runner(spec, old?.view().createdMs ?? this.#options.clock.now());
-      await old?.stop();
+      if (old) await this.#end(old);
       this.#start(runner);
     });
   }
@@ -82,8 +82,9 @@ export class Supervisor {
     return this.#serially(id, async () => {
       const runner = this.#runners.get(id);
       this.#runners.delete(id);
-      await runner?.stop();
-      if (!runner || this.#runners.has(id)) return;
+      if (!runner) return;
+      await this.#end(runner);
+      if (this.#runners.has(id)) return;
       this.#writes.delete(id);
       this.#accounts.delete(accountKey(id, runner.spec.tenant));
     });
@@ -190,8 +191,18 @@ export class Supervisor {
 
   #start(runner: SourceRunner): void {
     if (this.#stopped) return;
-    this.#runners.set(runner.spec.id, runner);
+    const { id, tenant, enabled } = runner.spec;
+    this.#runners.set(id, runner);
+    if (!enabled) this.openDoor(id, tenant).lost(); // it may have been switched off while the box was down
     runner.start();
+  }
+
+  /** While the box goes on: nobody vouches any more for what the source said, so its tags are as those of a lost link. */
+  async #end(runner: SourceRunner): Promise<void> {
+    await runner.stop();
+    const { id, tenant, type } = runner.spec;
+    const isTaken = (this.#runners.get(id) ?? runner) !== runner; // by one of the same id, whose readings these now are
+    if (!this.#stopped && !isTaken) this.openDoor(id, tenant, type === 'derived').lost();
   }
 
   #runner(spec: SourceSpec, createdMs: UnixMs): SourceRunner {

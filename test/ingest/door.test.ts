@@ -92,6 +92,16 @@ describe('the time of a reading', () => {
     expect(b.stored().map(({ timeMs }) => timeMs)).toEqual([MORNING_MS - 1, MORNING_MS]);
   });
 
+  it('is one and the same for all that come at once without one, though the clock goes on', () => {
+    const b = bench();
+    const door = b.door();
+    for (const value of [1, 2, 3]) {
+      door.number(open(door), undefined, value, GOOD);
+      b.clock.busy(1);
+    }
+    expect(b.stored().map(({ timeMs }) => timeMs)).toEqual([MORNING_MS, MORNING_MS, MORNING_MS]);
+  });
+
   it('that lies too far ahead of a trusted clock is replaced by ours, marked and counted', () => {
     const b = bench();
     const door = b.door();

@@ -1,10 +1,10 @@
 /** Many sources at once: one is added, changed, taken away, and the others never notice. */
 import { describe, expect, it } from 'vitest';
 import { GatewayError } from '../../src/core/errors.ts';
-import { GOOD } from '../../src/core/status.ts';
+import { BAD_NO_COMMUNICATION, GOOD } from '../../src/core/status.ts';
 import { turn } from '../support/manual-clock.ts';
 import { type Bench, bench, missingIn } from './bench.ts';
-import { CREATED_MS, counting, never, plant, source, untilAbort } from './fake-driver.ts';
+import { CREATED_MS, counting, never, type Plant, plant, source, untilAbort } from './fake-driver.ts';
 
 const PERIOD_MS = 100;
 
@@ -91,8 +91,9 @@ describe('a change of one source at run time', () => {
     });
     await p.supervisor.change(source('a', { config: { round: 1 } }));
     await b.clock.advance(950);
-    expectWhole(b, 'a', 20);
-    expect(p.view('a')).toMatchObject({ createdMs: CREATED_MS, ledger: { received: 20, committed: 20 } });
+    const numbers = Array.from({ length: 20 }, (_, index) => index);
+    expect(b.stored('a').map(({ value }) => value)).toEqual([...numbers.slice(0, 10), Number.NaN, ...numbers.slice(10)]);
+    expect(p.view('a')).toMatchObject({ createdMs: CREATED_MS, ledger: { received: 21, committed: 21 } });
     expect(missingIn(p.view('a').ledger)).toBe(0);
     expect(new Set(b.stored('a').map(({ series }) => series)).size).toBe(1);
   });
@@ -158,6 +159,73 @@ describe('a change of one source at run time', () => {
     await p.supervisor.change(source('a', { name: 'two' }));
     await b.clock.advance(0);
     expect(p.view('a')).toMatchObject({ name: 'two', state: 'connected' });
+  });
+});
+
+describe('the tags of a source that ends while the box goes on', () => {
+  const ends: readonly (readonly [string, (p: Plant) => Promise<void>])[] = [
+    ['is deleted', (p) => p.supervisor.remove('a')],
+    ['is switched off', (p) => p.supervisor.change(source('a', { enabled: false }))],
+    ['connects elsewhere', (p) => p.supervisor.change(source('a', { config: { host: 'other' } }))],
+  ];
+  it.each(ends)('get one bad sample each when it %s, and no more', async (_how, end) => {
+    const { b, p } = running(['a', 'b']);
+    await b.clock.advance(450);
+    p.prepare('a', (driver) => {
+      driver.onConnect = never;
+    });
+    await end(p);
+    await b.clock.advance(60_000);
+    const own = b.stored('a').filter(({ status }) => status === BAD_NO_COMMUNICATION);
+    expect(own).toMatchObject([{ value: Number.NaN, timeMs: CREATED_MS + 450 }]);
+    expect(b.stored('a').at(-1)).toBe(own[0]);
+    expect(b.stored('b').every(({ status }) => status === GOOD)).toBe(true);
+  });
+
+  it('have it already when the link was lost before', async () => {
+    const { b, p } = running(['a']);
+    await b.clock.advance(450);
+    p.prepare('a', (driver) => {
+      driver.onConnect = never;
+    });
+    await p.supervisor.change(source('a', { config: { host: 'other' } }));
+    const removed = p.supervisor.remove('a');
+    await b.clock.advance(3_000); // as long as a driver that hangs may take
+    await removed;
+    expect(b.stored('a').filter(({ status }) => status === BAD_NO_COMMUNICATION)).toHaveLength(1);
+  });
+
+  it('get it at the start when it was switched off while the box was down', async () => {
+    const { b, p } = running(['a']);
+    await b.clock.advance(450);
+    await p.supervisor.stop();
+    expect(b.stored('a').at(-1)).toMatchObject({ status: GOOD });
+    const after = plant(b);
+    after.supervisor.add(source('a', { enabled: false }), CREATED_MS);
+    await b.clock.advance(100);
+    expect(b.stored('a').at(-1)).toMatchObject({ status: BAD_NO_COMMUNICATION });
+  });
+
+  it('are not touched when the box itself stops', async () => {
+    const { b, p } = running(['a']);
+    await b.clock.advance(450);
+    await p.supervisor.stop();
+    expect(b.stored('a').every(({ status }) => status === GOOD)).toBe(true);
+  });
+
+  it('are those of the next one when another of the same id has begun meanwhile', async () => {
+    const { b, p } = running(['a']);
+    await b.clock.advance(100);
+    p.driver('a').onClose = () => b.clock.sleep(300);
+    const removed = p.supervisor.remove('a');
+    await b.clock.advance(100);
+    p.prepare('a', (driver) => {
+      driver.onRun = counting(b, PERIOD_MS, 50);
+    });
+    p.supervisor.add(source('a'), CREATED_MS);
+    await b.clock.advance(1_000);
+    await removed;
+    expect(b.stored('a').every(({ status }) => status === GOOD)).toBe(true);
   });
 });
 
