@@ -63,6 +63,8 @@ export interface Alert {
   readonly channels: readonly string[];
   /** What the channels have not been told yet. */
   readonly untold: readonly AlertEvent[];
+  /** They have been told that it began. */
+  readonly told: boolean;
 }
 
 /** As the records keep it. */

@@ -13,8 +13,8 @@ import { RuleEngine, type SavedWatches } from './engine.ts';
 import { Keeper, RULE_ROW, type RuleRow, scopeOf } from './keeper.ts';
 import type { Notifier } from './notice.ts';
 import { RuleRegistry } from './registry.ts';
-import type { Rule, RuleKey, RuleSpec, RuleState } from './rule.ts';
-import type { WatchState } from './watch.ts';
+import type { Rule, RuleKey, RuleSpec, RuleState, Shelf } from './rule.ts';
+import type { Watch, WatchState } from './watch.ts';
 
 const TICK_MS = 1_000;
 const REPLAY_ROWS = 10_000;
@@ -211,7 +211,7 @@ export class Alerting {
     return resolved;
   }
 
-  /** For so long nobody is notified of this alert, nor of the next ones of its rule on its asset. Undefined when there is none. Rejects `alert_resolved`. */
+  /** For so long nobody is told that this alert began, nor the next ones of its rule on its asset. Undefined when there is none. Rejects `alert_resolved`. */
   shelve(at: AlertKey, durationMs: number, remark: Remark): Promise<Alert | undefined> {
     const untilMs = (this.#ports.clock.now() + durationMs) as UnixMs;
     return this.#act(at, () => this.#book.shelve(at.id, untilMs, remark));
@@ -220,6 +220,23 @@ export class Alerting {
   /** From now on it is notified again; where nobody has acknowledged it, at once. */
   unshelve(at: AlertKey, remark: Remark): Promise<Alert | undefined> {
     return this.#act(at, () => this.#book.shelve(at.id, null, remark));
+  }
+
+  /** Where the rule is shelved, whether it has an open alert there or not; by asset. */
+  shelves(rule: RuleKey): readonly Shelf[] {
+    const shelved = [...this.#engine.watches(rule).values()].flatMap(({ asset, shelvedUntilMs: untilMs }) =>
+      untilMs === undefined ? [] : [{ asset, untilMs }],
+    );
+    return shelved.sort((left, right) => (left.asset < right.asset ? -1 : 1));
+  }
+
+  /** Ends the shelving of the rule on one asset or on all, whether it has open alerts there or not. Rejects as the records do. */
+  async unshelveRule(rule: RuleKey, asset: string | undefined, remark: Remark): Promise<void> {
+    for (const watch of this.#engine.watches(rule).values()) {
+      if (watch.shelvedUntilMs === undefined || (asset !== undefined && asset !== watch.asset)) continue;
+      this.#endShelf(watch, remark);
+    }
+    await this.#keeper.flush();
   }
 
   async #act(at: AlertKey, act: () => Alert | undefined): Promise<Alert | undefined> {
@@ -300,9 +317,14 @@ export class Alerting {
     const nowMs = this.#ports.clock.now();
     for (const watch of this.#engine.allWatches()) {
       if (watch.shelvedUntilMs === undefined || watch.shelvedUntilMs > nowMs) continue;
-      watch.shelvedUntilMs = undefined;
-      if (watch.alertId !== undefined) this.#book.shelve(watch.alertId, null, undefined);
+      this.#endShelf(watch, undefined);
     }
+  }
+
+  #endShelf(watch: Watch, remark: Remark | undefined): void {
+    watch.shelvedUntilMs = undefined;
+    if (watch.alertId !== undefined) this.#book.shelve(watch.alertId, null, remark);
+    else this.#keeper.watchChanged(watch);
   }
 }
 

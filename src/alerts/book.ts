@@ -96,6 +96,7 @@ export class AlertBook {
       notes: [],
       channels: rule.channels,
       untold: shelvedUntilMs === null && rule.channels.length > 0 ? ['triggered'] : [],
+      told: false,
     };
     watch.alertId = alert.id;
     this.#change(alert, watch);
@@ -127,7 +128,7 @@ export class AlertBook {
     return this.#change({ ...alert, ...first, notes: noted(alert, remark, nowMs) }, watch);
   }
 
-  /** Until `untilMs` nobody is notified of this alert, nor of the next ones of its rule on its asset. Null takes it back. */
+  /** Until `untilMs` nobody is told that this alert began, nor the next ones of its rule on its asset. Null takes it back. */
   shelve(id: string, untilMs: UnixMs | null, remark: Remark | undefined): Alert | undefined {
     const open = this.#open.get(id);
     if (!open) return undefined;
@@ -135,8 +136,8 @@ export class AlertBook {
     if (watch) watch.shelvedUntilMs = untilMs ?? undefined;
     const wasShelved = alert.shelvedUntilMs !== null;
     if (untilMs === null && !wasShelved) return alert;
-    // Channels tell each alert once: one that was told before it was shelved is not told again.
-    const again: readonly AlertEvent[] = alert.status === 'active' && alert.channels.length > 0 ? ['triggered'] : [];
+    const isNews = !alert.told && alert.status === 'active' && alert.channels.length > 0;
+    const again: readonly AlertEvent[] = isNews ? ['triggered'] : [];
     const notes = remark ? noted(alert, remark, this.#options.now()) : alert.notes;
     return this.#change({ ...alert, shelvedUntilMs: untilMs, notes, untold: untilMs === null ? again : [] }, watch);
   }
@@ -145,7 +146,7 @@ export class AlertBook {
   told(alert: Alert, events: readonly AlertEvent[]): Alert {
     const untold = alert.untold.filter((event) => !events.includes(event));
     const open = this.#open.get(alert.id);
-    const after = { ...alert, untold };
+    const after = { ...alert, untold, told: alert.told || events.includes('triggered') };
     if (open) this.#open.set(alert.id, { ...open, alert: after });
     return after;
   }
@@ -154,8 +155,9 @@ export class AlertBook {
     const { alert, watch } = open;
     this.#open.delete(alert.id);
     const notes = remark ? noted(alert, remark, this.#options.now()) : alert.notes;
-    // Of what has not been told at all nobody needs to hear that it is over while it is shelved.
-    const untold: readonly AlertEvent[] = alert.shelvedUntilMs === null && alert.channels.length > 0 ? [...alert.untold, 'resolved'] : [];
+    // Who was told that it began hears that it is over, shelved or not: a receiver would keep it open for ever. Nobody else needs to.
+    const isKnown = alert.told || alert.untold.includes('triggered');
+    const untold: readonly AlertEvent[] = isKnown ? [...alert.untold, 'resolved'] : [];
     const resolvedMs = Math.max(endedMs, alert.triggeredMs) as UnixMs;
     const over: Alert = { ...alert, status: 'resolved', resolvedMs, resolvedBy: remark?.by ?? null, resolution, notes, untold };
     this.#options.onChange(over, watch);

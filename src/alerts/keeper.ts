@@ -82,6 +82,12 @@ export class Keeper {
     this.#unsavedSinceMs ??= this.#options.clock.monotonicMs();
   }
 
+  /** What is known of the watch has changed though none of its alerts has. */
+  watchChanged(watch: Watch): void {
+    this.#watches.add(watch);
+    this.#unsavedSinceMs ??= this.#options.clock.monotonicMs();
+  }
+
   /** A rule begins, or begins anew: what is known of its assets is from now on. */
   ruleBegins(rule: Rule, watches: Iterable<Watch>): void {
     this.#forgotten.set(keyOf(rule), rule);

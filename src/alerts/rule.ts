@@ -48,6 +48,12 @@ export interface Rule extends RuleSpec {
   readonly updatedMs: UnixMs;
 }
 
+/** Until then nobody is notified of the rule's alerts on the asset. */
+export interface Shelf {
+  readonly asset: string;
+  readonly untilMs: UnixMs;
+}
+
 /** How a rule fares, on that of its assets where it fares worst. */
 export const RULE_STATES = ['ok', 'pending', 'firing', 'no_data'] as const;
 export type RuleState = (typeof RULE_STATES)[number];

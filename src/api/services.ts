@@ -162,7 +162,7 @@ export interface ApiServices {
   hear(listener: Consumer | undefined): void;
   readonly alerting: Pick<
     Alerting,
-    'rules' | 'stateOf' | 'openAlerts' | 'list' | 'get' | 'acknowledge' | 'resolve' | 'shelve' | 'unshelve'
+    'rules' | 'stateOf' | 'openAlerts' | 'list' | 'get' | 'acknowledge' | 'resolve' | 'shelve' | 'unshelve' | 'shelves' | 'unshelveRule'
   >;
   /** From now on the listener hears of every alert that is new or has changed; undefined ends that. There is one at most. */
   hearAlerts(listener: ((alert: Alert) => void) | undefined): void;

@@ -98,10 +98,79 @@ describe('alerting', () => {
     rig.hear(series, MORNING_MS + 1_000, 10);
     rig.hear(series, MORNING_MS + 2_000, 90);
     await rig.pass(50_000);
-    expect(rig.notices.map(({ event }) => event)).toEqual(['triggered']);
+    expect(rig.notices.map(({ event }) => event)).toEqual(['triggered', 'resolved']);
     expect(open()).toMatchObject([{ shelvedUntilMs: MORNING_MS + 60_500 }]);
     await rig.pass(12_000);
-    expect(rig.notices.map(({ event, alertId }) => [event, alertId])[1]).toEqual(['triggered', open()[0]?.id]);
+    expect(rig.notices.map(({ event, alertId }) => [event, alertId])[2]).toEqual(['triggered', open()[0]?.id]);
+    await rig.kill();
+  });
+
+  it('tells whoever knows of an alert that it is over, shelved or not, and nobody else', async () => {
+    const { rig, series, open } = await rigWith(draft());
+    rig.hear(series, MORNING_MS, 90);
+    await rig.pass(500);
+    await rig.alerting.shelve({ tenant: 'default', id: open()[0]?.id ?? '' }, 60_000, REMARK);
+    for (const [second, value] of [10, 90, 10].entries()) rig.hear(series, MORNING_MS + (second + 1) * 1_000, value);
+    await rig.pass(62_000);
+    const [known] = rig.notices;
+    expect(rig.notices.map(({ event, alertId }) => [event, alertId])).toEqual([
+      ['triggered', known?.alertId],
+      ['resolved', known?.alertId],
+    ]);
+    await rig.kill();
+  });
+
+  it('shows where a rule is shelved though its alert is over, over a restart too, and ends that there', async () => {
+    const { rig, series, made, open } = await rigWith(draft());
+    const other = rig.series('Pump_002', 'temperature');
+    for (const each of [series, other]) rig.hear(each, MORNING_MS, 90);
+    for (const { id } of open()) await rig.alerting.shelve({ tenant: 'default', id }, 3_600_000, REMARK);
+    for (const each of [series, other]) rig.hear(each, MORNING_MS + 1_000, 10);
+    await rig.pass(500);
+    expect(open()).toEqual([]);
+    await rig.kill();
+    await rig.start();
+    const untilMs = MORNING_MS + 3_600_000;
+    expect(rig.alerting.shelves(made)).toEqual([
+      { asset: 'Pump_001', untilMs },
+      { asset: 'Pump_002', untilMs },
+    ]);
+    await rig.alerting.unshelveRule(made, 'Pump_001', REMARK);
+    await rig.kill();
+    await rig.start();
+    expect(rig.alerting.shelves(made)).toEqual([{ asset: 'Pump_002', untilMs }]);
+    rig.notices.length = 0; // what was told before the shelving, and that it is over
+    for (const each of [series, other]) rig.hear(each, MORNING_MS + 2_000, 90);
+    await rig.pass(500);
+    expect(rig.notices.map(({ assetId }) => assetId)).toEqual(['Pump_001']);
+    await rig.alerting.unshelveRule(made, undefined, { by: 'operator', note: 'back in service' });
+    await rig.pass(500);
+    expect(rig.notices.map(({ assetId }) => assetId)).toEqual(['Pump_001', 'Pump_002']);
+    expect(open().find(({ assetId }) => assetId === 'Pump_002')?.notes).toMatchObject([{ text: 'back in service' }]);
+    expect(rig.alerting.shelves(made)).toEqual([]);
+    await rig.kill();
+  });
+
+  it('notifies again from when an alert is unshelved', async () => {
+    const { rig, series, open } = await rigWith(draft());
+    rig.hear(series, MORNING_MS, 90);
+    const at = { tenant: 'default', id: open()[0]?.id ?? '' };
+    await rig.alerting.shelve(at, 3_600_000, REMARK); // before anybody was told
+    await rig.pass(2_000);
+    expect(rig.notices).toEqual([]);
+    expect(await rig.alerting.unshelve(at, REMARK)).toMatchObject({ shelvedUntilMs: null });
+    await rig.pass(2_000);
+    expect(rig.notices.map(({ event }) => event)).toEqual(['triggered']);
+    await rig.kill();
+  });
+
+  it('watches by a rule that was made over the API after a restart too', async () => {
+    const { rig, series, made, open } = await rigWith(draft());
+    await rig.kill();
+    await rig.start();
+    expect(rig.alerting.rules.list('default')).toEqual([made]);
+    rig.hear(series, MORNING_MS, 90);
+    expect(open()).toMatchObject([{ ruleId: made.id }]);
     await rig.kill();
   });
 

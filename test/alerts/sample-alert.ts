@@ -30,6 +30,7 @@ export function alertOf(number: string, more: Partial<Alert> = {}): Alert {
     notes: [],
     channels: ['email'],
     untold: [],
+    told: false,
     ...more,
   };
 }

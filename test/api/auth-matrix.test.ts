@@ -118,6 +118,7 @@ const GUARDED: Readonly<Record<string, Guarded>> = {
   'PUT /v1/alert-rules/:id': { scope: 'write:alerts', path: '/v1/alert-rules/pump-101', json: RULE, foreign: 'not found' },
   'DELETE /v1/alert-rules/:id': { scope: 'write:alerts', path: '/v1/alert-rules/pump-101', foreign: 'not found', status: 204 },
   'POST /v1/alert-rules/:id/enable': { scope: 'write:alerts', path: '/v1/alert-rules/pump-101/enable', foreign: 'not found' },
+  'POST /v1/alert-rules/:id/unshelve': { scope: 'write:alerts', path: '/v1/alert-rules/pump-101/unshelve', foreign: 'not found' },
   'POST /v1/alert-rules/:id/disable': { scope: 'write:alerts', path: '/v1/alert-rules/pump-101/disable', foreign: 'not found' },
   'GET /v1/alerts': { scope: 'read:alerts', path: '/v1/alerts', foreign: 'own' },
   'GET /v1/alerts/:id': { scope: 'read:alerts', path: `/v1/alerts/${ALERT}`, foreign: 'not found' },

@@ -1,4 +1,4 @@
-/** Alerts over kills of the built daemon: a duration that has begun goes on, and no episode is missed, doubled or left open. */
+/** Alerts over kills of the built daemon, by rules of the file and of the API: a duration that has begun goes on, and no episode is missed, doubled or left open. */
 import { afterEach, describe, expect, it } from 'vitest';
 import { TestDaemon } from '../support/daemon.ts';
 import { eventually } from '../support/wait.ts';
@@ -7,10 +7,8 @@ const ROUNDS = Number(process.env['TWINBOX_KILLS'] ?? 6);
 const TIMEOUT_MS = 60_000 + ROUNDS * 20_000;
 const START_MS = Math.floor(Date.now() / 1_000) * 1_000 - 3_600_000;
 
-const RULES = [
-  { id: 'at-once', name: 'At once', condition: { tag_name: 'pressure', operator: 'gt', value: 5 } },
-  { id: 'lasting', name: 'Lasting', condition: { tag_name: 'temperature', operator: 'gt', value: 80, duration_seconds: 60 } },
-];
+const RULES = [{ id: 'at-once', name: 'At once', condition: { tag_name: 'pressure', operator: 'gt', value: 5 } }];
+const LASTING = { name: 'Lasting', condition: { tag_name: 'temperature', operator: 'gt', value: 80, duration_seconds: 60 } };
 
 describe('alerts of a daemon that is killed', { timeout: TIMEOUT_MS }, () => {
   let daemon: TestDaemon;
@@ -35,23 +33,22 @@ describe('alerts of a daemon that is killed', { timeout: TIMEOUT_MS }, () => {
   }
 
   it('goes on with a duration, and knows its open alert again', async () => {
-    daemon = await TestDaemon.start({ alert_rules: RULES });
+    daemon = await TestDaemon.start({});
+    const lasting: string = (await daemon.post('/v1/alert-rules', LASTING)).body.data.id;
     await say('temperature', 0, 90);
     await killed();
     await say('temperature', 30, 91);
-    expect(await alertsOf('lasting')).toEqual([]);
+    expect(await alertsOf(lasting)).toEqual([]);
     await killed();
     await say('temperature', 60, 92);
-    const [alert] = await alertsOf('lasting');
+    const [alert] = await alertsOf(lasting);
     expect(alert).toMatchObject({ status: 'active', triggered_at: isoAt(60) });
     await killed();
-    expect(await alertsOf('lasting')).toMatchObject([{ id: alert?.id, status: 'active' }]);
+    expect(await alertsOf(lasting)).toMatchObject([{ id: alert?.id, status: 'active' }]);
     expect((await daemon.post(`/v1/alerts/${alert?.id}/acknowledge`, { note: 'on my way' })).status).toBe(200);
     await killed();
     await say('temperature', 70, 20);
-    expect(await alertsOf('lasting')).toMatchObject([
-      { id: alert?.id, status: 'resolved', resolution: 'cleared', acknowledged_by: 'admin' },
-    ]);
+    expect(await alertsOf(lasting)).toMatchObject([{ id: alert?.id, status: 'resolved', resolution: 'cleared', acknowledged_by: 'admin' }]);
   });
 
   it(`misses and doubles no episode over ${ROUNDS} kills right behind an answer`, async () => {

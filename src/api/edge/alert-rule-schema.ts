@@ -1,9 +1,11 @@
 /** Schemas of alert rules, and what an answer shows of one. */
 import { z } from 'zod';
-import { RULE_STATES, type Rule, type RuleState } from '../../alerts/rule.ts';
+import { RULE_STATES, type Rule, type RuleState, type Shelf } from '../../alerts/rule.ts';
 import { ruleFields } from '../../alerts/schema.ts';
 import { toIso } from '../../core/time.ts';
+import { idSchema } from '../../drivers/schema.ts';
 import { timeSchema } from '../schema.ts';
+import { noteSchema } from './alert-schema.ts';
 
 const ignored = z.unknown().optional().describe('ignored');
 
@@ -14,9 +16,15 @@ export const rulePutSchema = z.strictObject({
   ...ruleFields,
   id: z.string().optional().describe('must be that of the path'),
   state: ignored,
+  shelved: ignored,
   managed_by: ignored,
   created_at: ignored,
   updated_at: ignored,
+});
+
+export const ruleUnshelveSchema = z.strictObject({
+  asset_id: idSchema.optional().describe('on this asset alone'),
+  note: noteSchema.describe('stays with its open alerts'),
 });
 
 const thresholdSchema = z.union([z.number(), z.boolean(), z.string(), z.tuple([z.number(), z.number()])]);
@@ -39,6 +47,9 @@ export const ruleSchema = z
     notifications: z.array(z.string()),
     enabled: z.boolean(),
     state: z.enum(RULE_STATES).describe('of the asset on which it fares worst; ok while it is disabled'),
+    shelved: z
+      .array(z.object({ asset_id: z.string(), until: timeSchema }))
+      .describe('where nobody is notified of its alerts for a while, whether there is one or not'),
     managed_by: z.enum(['config', 'api']),
     created_at: timeSchema,
     updated_at: timeSchema,
@@ -62,12 +73,13 @@ export const RULE_EXAMPLE = {
   ...RULE_DRAFT_EXAMPLE,
   enabled: true,
   state: 'ok',
+  shelved: [],
   managed_by: 'api',
   created_at: '2026-01-06T10:00:00Z',
   updated_at: '2026-01-06T10:00:00Z',
 };
 
-export function renderRule(rule: Rule, state: RuleState): z.output<typeof ruleSchema> {
+export function renderRule(rule: Rule, state: RuleState, shelves: readonly Shelf[]): z.output<typeof ruleSchema> {
   const { tagName, operator, value, durationMs, assetId, clearValue, noDataMs } = rule.condition;
   return {
     id: rule.id,
@@ -86,6 +98,7 @@ export function renderRule(rule: Rule, state: RuleState): z.output<typeof ruleSc
     notifications: [...rule.channels],
     enabled: rule.enabled,
     state,
+    shelved: shelves.map(({ asset, untilMs }) => ({ asset_id: asset, until: toIso(untilMs) })),
     managed_by: rule.managedBy,
     created_at: toIso(rule.createdMs),
     updated_at: toIso(rule.updatedMs),

@@ -1,9 +1,9 @@
-/** /v1/alert-rules: list, make, read, replace, delete, enable, disable. */
+/** /v1/alert-rules: list, make, read, replace, delete, enable, disable, unshelve. */
 import { z } from 'zod';
 import type { Rule, RuleDraft, RuleKey } from '../../alerts/rule.ts';
 import { toRuleDraft } from '../../alerts/schema.ts';
 import { API_SOURCE } from '../../core/tag.ts';
-import { JSON_BODY_LIMIT_BYTES, readJson } from '../body.ts';
+import { JSON_BODY_LIMIT_BYTES, readJson, readOptionalJson } from '../body.ts';
 import { requireMatch, tagged } from '../conditional.ts';
 import type { Operation } from '../operation.ts';
 import { pageOf } from '../page.ts';
@@ -20,6 +20,7 @@ import {
   renderRule,
   rulePutSchema,
   ruleSchema,
+  ruleUnshelveSchema,
   warningsSchema,
 } from './alert-rule-schema.ts';
 import { listMeta } from './list-meta.ts';
@@ -100,6 +101,16 @@ const DISABLE_RULE = switching(
   'Its open alerts are resolved as `rule_disabled`. Again it changes nothing.',
 );
 
+const UNSHELVE_RULE: Operation = {
+  id: 'unshelveAlertRule',
+  summary: 'End the shelving of an alert rule',
+  description: 'On one asset or on all where it is shelved, whether it has an open alert there or not. Again it changes nothing.',
+  group: GROUP,
+  body: { schema: ruleUnshelveSchema, example: { asset_id: 'Pump_001', note: 'The pump is back' }, optional: true },
+  answers: [{ status: 200, description: 'The rule', ...ONE }],
+  errors: ['not_found', 'store_failed', 'store_stalled', 'storage_full'],
+};
+
 export function alertRuleRoutes(services: ApiServices): Route[] {
   const one = '/v1/alert-rules/:id';
   return [
@@ -131,13 +142,17 @@ export function alertRuleRoutes(services: ApiServices): Route[] {
       DISABLE_RULE,
       route('POST', `${one}/disable`, 'write:alerts', (call) => enable(services, call, false)),
     ),
+    documented(
+      UNSHELVE_RULE,
+      route('POST', `${one}/unshelve`, 'write:alerts', (call) => unshelve(services, call)),
+    ),
   ];
 }
 
 function list({ alerting }: ApiServices, { tenant, request }: Call): Answer {
   const query = validate(listQuery, request.query());
   const all = alerting.rules.list(tenant);
-  const page = pageOf(all, query).map((rule) => renderRule(rule, alerting.stateOf(rule)));
+  const page = pageOf(all, query).map((rule) => rendered(alerting, rule));
   return ok({ data: page, meta: listMeta(query, all.length) });
 }
 
@@ -176,6 +191,13 @@ async function enable(services: ApiServices, call: Call, enabled: boolean): Prom
   return shown(services, rule);
 }
 
+async function unshelve(services: ApiServices, call: Call): Promise<Answer> {
+  const at = keyOf(call);
+  const { asset_id: asset, note } = validate(ruleUnshelveSchema, (await readOptionalJson(call.request, JSON_BODY_LIMIT_BYTES)) ?? {});
+  await services.alerting.unshelveRule(at, asset, { by: call.token.name, note: note ?? undefined });
+  return shown(services, services.alerting.rules.get(at));
+}
+
 /** Throws `not_found`. */
 function shown({ alerting, channels }: ApiServices, rule: Rule | undefined): Answer {
   if (!rule) throw notFound();
@@ -184,7 +206,11 @@ function shown({ alerting, channels }: ApiServices, rule: Rule | undefined): Ans
       ? []
       : [{ field: `notifications.${index}`, message: `there is no channel "${channel}": nobody hears of it there` }],
   );
-  return tagged(ok({ data: renderRule(rule, alerting.stateOf(rule)), meta: { warnings } }), rule.revision, false);
+  return tagged(ok({ data: rendered(alerting, rule), meta: { warnings } }), rule.revision, false);
+}
+
+function rendered(alerting: ApiServices['alerting'], rule: Rule) {
+  return renderRule(rule, alerting.stateOf(rule), alerting.shelves(rule));
 }
 
 /** Throws `validation_error`. */

@@ -6,7 +6,7 @@ import { timeSchema } from '../schema.ts';
 const MAX_NOTE = 2_048;
 const MAX_SHELVED_MINUTES = 7 * 24 * 60; // who needs longer disables the rule
 
-const noteSchema = z
+export const noteSchema = z
   .string()
   .max(MAX_NOTE, `must be at most ${MAX_NOTE} characters`)
   .nullable()

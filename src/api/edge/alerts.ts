@@ -89,7 +89,7 @@ const SHELVE: Operation = {
   id: 'shelveAlert',
   summary: 'Notify nobody of an alert for a while',
   description:
-    'Neither of this one nor of the next ones of its rule on its asset; they are listed as ever. When the time is up, an alert that began meanwhile and is still active is notified. (ANSI/ISA-18.2 §11.7)',
+    'Neither of this one nor of the next ones of its rule on its asset; they are listed as ever. When the time is up, an alert that began meanwhile and is still active is notified. The end of one that was notified before is notified all the same. The rule shows its shelving when the alert is over. (ANSI/ISA-18.2 §11.7)',
   group: GROUP,
   body: { schema: shelveSchema, example: { minutes: 60, note: 'The pump is being replaced' } },
   answers: [{ status: 200, description: 'The alert', ...ONE }],
