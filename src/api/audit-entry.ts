@@ -1,4 +1,4 @@
-/** What a request leaves in the audit log: writes always, reads where the route says so, refused ones as well. */
+/** What a request leaves in the audit log: writes always, reads where the route says so, and whatever is refused. */
 import type { Context } from 'hono';
 import type { UnixMs } from '../core/time.ts';
 import type { AuditEntry, AuditKind } from '../store/records.ts';
@@ -7,6 +7,8 @@ import type { Answer, Route } from './route.ts';
 
 const REFUSED = [401, 403, 429];
 const MAX_OBJECT_ID = 300;
+/** In place of a route, where a path leads to none: what strangers make up is not kept. */
+const NO_ROUTE = '*';
 
 export interface Outcome {
   readonly exchange: Exchange;
@@ -14,20 +16,20 @@ export interface Outcome {
   readonly nowMs: UnixMs;
 }
 
-/** Undefined where nothing is kept. */
-export function auditEntryOf(c: Context, route: Route, { exchange, answer, nowMs }: Outcome): AuditEntry | undefined {
-  if (route.scope === null || (route.method === 'GET' && !route.audited)) return undefined;
+/** `route` is absent where path and method lead to none. Undefined where nothing is kept. */
+export function auditEntryOf(c: Context, route: Route | undefined, { exchange, answer, nowMs }: Outcome): AuditEntry | undefined {
+  const kind = REFUSED.includes(answer.status) ? 'refused' : kindOf(route);
+  if (kind === undefined) return undefined;
   const { token, address, requestId } = exchange;
-  const places = Object.values(c.req.param() as Record<string, string>);
   return {
-    kind: REFUSED.includes(answer.status) ? 'refused' : kindOf(route.method, route.scope),
+    kind,
     timeMs: nowMs,
     tenant: token?.tenant ?? null,
     tokenId: token?.id ?? null,
     tokenName: token?.name ?? null,
-    method: route.method,
-    route: route.path,
-    objectId: places.length > 0 ? places.join('/').slice(0, MAX_OBJECT_ID) : null,
+    method: route?.method ?? c.req.method,
+    route: route?.path ?? NO_ROUTE,
+    objectId: route ? objectIdOf(c, answer) : null,
     status: answer.status,
     code: answer.code ?? null,
     address,
@@ -36,7 +38,24 @@ export function auditEntryOf(c: Context, route: Route, { exchange, answer, nowMs
   };
 }
 
-function kindOf(method: string, scope: string): AuditKind {
-  if (method === 'GET') return 'read';
-  return scope === 'write:telemetry' ? 'ingest' : 'write';
+/** Of a request that was not refused. */
+function kindOf(route: Route | undefined): AuditKind | undefined {
+  if (!route || route.scope === null) return undefined;
+  if (route.method === 'GET') return route.audited ? 'read' : undefined;
+  return route.scope === 'write:telemetry' ? 'ingest' : 'write';
+}
+
+/** What was made, else what the path names; of a part, with what it is a part of: `pump-101/temperature`. */
+function objectIdOf(c: Context, { headers }: Answer): string | null {
+  const made = headers?.['Location'];
+  const ids = made === undefined ? Object.values(c.req.param() as Record<string, string>) : idsIn(made);
+  return ids.length > 0 ? ids.join('/').slice(0, MAX_OBJECT_ID) : null;
+}
+
+/** Behind `/api` or `/v1` a path goes kind, id, kind, id. */
+function idsIn(location: string): string[] {
+  return location
+    .split('/')
+    .slice(2)
+    .filter((_, index) => index % 2 === 1);
 }

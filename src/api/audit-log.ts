@@ -3,6 +3,7 @@ import type { Clock } from '../core/clock.ts';
 import { messageOf } from '../core/errors.ts';
 import { type Log, ThrottledLog } from '../core/log.ts';
 import type { AuditEntry, AuditFilter, AuditPage, AuditStore } from '../store/records.ts';
+import { REPEATS_EVERY_MS, RepeatedRefusals, refusalKeyOf } from './repeated-refusals.ts';
 
 const LINGER_MS = 1_000; // one commit a second at most: an SD card bears it, and a crash takes no more than this
 const RETRY_MS = 5_000;
@@ -31,6 +32,8 @@ export class AuditLog {
   /** Then the timer alone tries again. */
   #failing = false;
   #lingering: Promise<void> | undefined;
+  readonly #repeated = new RepeatedRefusals();
+  #tellingRepeats = false;
   #lost = 0;
 
   constructor(options: AuditLogOptions) {
@@ -38,21 +41,45 @@ export class AuditLog {
     this.#throttled = new ThrottledLog(options.log, options.clock);
   }
 
-  /** Readings over REST and refused calls come in floods: those alike within one commit are one row with a count. */
+  /** Readings over REST and refused calls come in floods: those alike within one commit, and refused ones within a minute, are one row with a count. */
   record(given: AuditEntry): void {
-    // What a stranger asks for is made up: rows of it would differ without end, and push out what others were refused.
-    const entry = given.kind === 'refused' && given.tokenId === null ? { ...given, objectId: null } : given;
-    const counted = entry.kind === 'ingest' || entry.kind === 'refused';
-    const key = counted ? keyOf(entry) : `${this.#waiting.size} ${entry.requestId}`;
-    const known = this.#waiting.get(key);
+    if (given.kind !== 'refused') {
+      this.#enqueue(given);
+      return;
+    }
+    // What a stranger asks for is made up, and what is asked for too often was not looked at: rows of it would differ without end.
+    const entry = given.tokenId === null || given.status === 429 ? { ...given, objectId: null } : given;
+    if (this.#waiting.has(refusalKeyOf(entry)) || !this.#repeated.hold(entry)) this.#enqueue(entry);
+    if (!this.#tellingRepeats) void this.#tellRepeats();
+  }
+
+  #enqueue(entry: AuditEntry): void {
+    const key = countingKeyOf(entry);
+    const known = key === undefined ? undefined : this.#waiting.get(key);
     if (!known && !this.#hasRoom(entry)) {
       this.#lost++;
       return;
     }
     if (!known && entry.kind === 'refused') this.#refused++;
-    this.#waiting.set(key, known && counted ? { ...known, count: known.count + 1 } : entry);
+    const next = known ? { ...known, count: known.count + entry.count } : entry;
+    this.#waiting.set(key ?? `${this.#waiting.size} ${entry.requestId}`, next);
     if (this.#waiting.size >= FULL_BATCH && !this.#flushing && !this.#failing) void this.#attempt();
     else this.#lingering ??= this.#linger(LINGER_MS);
+  }
+
+  /** Runs for as long as refusals come again. */
+  async #tellRepeats(): Promise<void> {
+    const { signal } = this.#closing;
+    this.#tellingRepeats = true;
+    while (!this.#repeated.isEmpty && !signal.aborted) {
+      await this.#options.clock.sleep(REPEATS_EVERY_MS, signal).catch(() => undefined); // closing ends the wait
+      if (!signal.aborted) this.#release({ endOfMinute: true });
+    }
+    this.#tellingRepeats = false;
+  }
+
+  #release(when: { readonly endOfMinute: boolean }): void {
+    for (const entry of this.#repeated.take(when)) this.#enqueue(entry);
   }
 
   #hasRoom({ kind }: AuditEntry): boolean {
@@ -61,6 +88,7 @@ export class AuditLog {
 
   /** Newest first, with all that was recorded before the call. Rejects what the store rejects. */
   async page(filter: AuditFilter): Promise<AuditPage> {
+    this.#release({ endOfMinute: false });
     await this.flush();
     return this.#options.records.audit(filter);
   }
@@ -77,6 +105,7 @@ export class AuditLog {
 
   /** Flushes, within `deadlineMs`. Never rejects. */
   async close(deadlineMs: number): Promise<void> {
+    this.#release({ endOfMinute: false });
     const done = new AbortController();
     const late = this.#options.clock.sleep(deadlineMs, done.signal).catch(() => undefined);
     await Promise.race([this.#attempt(), late]);
@@ -123,6 +152,9 @@ export class AuditLog {
   }
 }
 
-function keyOf(entry: AuditEntry): string {
+/** Entries with the same one become one; undefined for those that stay apart. */
+function countingKeyOf(entry: AuditEntry): string | undefined {
+  if (entry.kind === 'refused') return refusalKeyOf(entry);
+  if (entry.kind !== 'ingest') return undefined;
   return JSON.stringify([entry.tokenId, entry.method, entry.route, entry.objectId, entry.status, entry.code, entry.address]);
 }

@@ -31,13 +31,13 @@ const rowSchema = z.object({
   token_id: z.string().nullable(),
   token_name: z.string().nullable(),
   method: z.string(),
-  route: z.string(),
-  object_id: z.string().nullable().describe('what the path named'),
+  route: z.string().describe('`*` for a path that leads to none'),
+  object_id: z.string().nullable().describe('what was made, else what the path named; of a part with its twin: `pump-101/temperature`'),
   status: z.int(),
   code: z.string().nullable().describe('of the refusal, in lower case'),
   address: z.string().nullable(),
   request_id: z.string(),
-  count: z.int().describe('how many alike within a second this row stands for'),
+  count: z.int().describe('how many alike this row stands for: readings within a second, refused calls within a minute'),
 });
 
 const LIST_AUDIT: Operation = {

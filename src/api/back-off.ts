@@ -55,7 +55,7 @@ export class BackOff {
 }
 
 /** One IPv6 customer has 2^64 addresses, so they count as one. */
-function networkOf(address: string): string {
+export function networkOf(address: string): string {
   if (!isIPv6(address)) return address;
   const [head = '', tail] = address.split('::');
   const groups = head.split(':').filter((group) => group !== '');

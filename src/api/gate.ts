@@ -47,11 +47,7 @@ export class Gate {
       const given = route.scope === null ? route.handle({ request: c.req }) : this.#call(c, route, exchange);
       return whenThere(given, (each) => unlessKnown(each, c.req.header('if-none-match')));
     });
-    return whenThere(answer, (given) => {
-      const entry = auditEntryOf(c, route, { exchange, answer: given, nowMs: this.#clock.now() });
-      if (entry) this.#audit.record(entry);
-      return respond(given, exchange.headers);
-    });
+    return whenThere(answer, (given) => this.#leave(c, route, exchange, given));
   }
 
   /** No route, or none for this method: a stranger is not told which, unless a listed origin asks before it calls. */
@@ -61,7 +57,14 @@ export class Gate {
     const preflight = this.#cors.preflight(c.req.method, origin, c.req.header('access-control-request-method'));
     if (preflight) return respond(preflight, exchange.headers);
     const answer = this.#answer(c, exchange, () => whenThere(this.#admit(c, exchange), () => withoutRoute(c, allowed)));
-    return whenThere(answer, (given) => respond(given, exchange.headers));
+    return whenThere(answer, (given) => this.#leave(c, undefined, exchange, given));
+  }
+
+  /** `route` is undefined where there is none. */
+  #leave(c: Context, route: Route | undefined, exchange: Exchange, answer: Answer): Response {
+    const entry = auditEntryOf(c, route, { exchange, answer, nowMs: this.#clock.now() });
+    if (entry) this.#audit.record(entry);
+    return respond(answer, exchange.headers);
   }
 
   #open(c: Context): Exchange {

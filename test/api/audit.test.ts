@@ -46,7 +46,7 @@ describe('the audit log of the API', () => {
     });
   });
 
-  it('has refused writes, of strangers and of tokens that lack the scope, and no reads', async () => {
+  it('has refused calls, of strangers and of tokens that lack the scope, and no reads that were granted', async () => {
     const api = new ApiClient();
     await api.post('/v1/telemetry', BODY, { token: null });
     await api.post('/v1/telemetry', BODY, { token: api.services.addToken(['read:assets'], { name: 'viewer', tenant: 'northwind' }) });
@@ -62,9 +62,52 @@ describe('the audit log of the API', () => {
       row['tenant'],
     ]);
     expect(told).toEqual([
+      ['refused', 401, 'unauthorized', null, null],
       ['ingest', 400, 'validation_error', 'token-0', 'default'],
       ['refused', 403, 'forbidden', 'viewer', 'northwind'],
       ['refused', 401, 'unauthorized', null, null],
+    ]);
+  });
+
+  it('has what is refused of reads, and of paths that lead to none, which it does not name', async () => {
+    const api = new ApiClient();
+    const stranger = { token: 'tbx_guessed' };
+    await api.get('/api/twins/pump-101', stranger);
+    await api.get('/api/twins/fan-7', stranger);
+    await api.send('/api/twins/fan-7', { method: 'HEAD', ...stranger });
+    await api.get('/metrics', { token: api.services.addToken(['read:assets'], { name: 'viewer' }) });
+    await api.get('/made/up', stranger);
+    await api.send('/api/twins', { method: 'PUT', ...stranger });
+    await api.get('/made/up');
+    const told = async () => {
+      const { body } = await api.get('/v1/audit?kind=refused');
+      return body.data.map((row: Record<string, unknown>) => [row['method'], row['route'], row['object_id'], row['status'], row['count']]);
+    };
+    expect(await told()).toEqual([
+      ['PUT', '*', null, 401, 1],
+      ['GET', '*', null, 401, 1],
+      ['GET', '/metrics', null, 403, 1],
+      ['GET', '/api/twins/:id', null, 401, 3],
+    ]);
+  });
+
+  it('names what was made: by its id, and a part of a twin with that of the twin', async () => {
+    const api = new ApiClient();
+    await api.post('/api/twins', { id: 'tank', name: 'Tank' });
+    await api.post('/api/twins/tank/sensors', { id: 'level', name: 'Level', unit: 'm' });
+    await api.post('/api/twins/tank/actuators', { id: 'valve', name: 'Valve', type: 'binary' });
+    await api.send('/api/twins/tank/sensors/level', { method: 'PATCH', json: { unit: 'mm' } });
+    const made = (await api.post('/v1/dashboards', { name: 'Hall', layout: { widgets: [] } })).body.data.id;
+    const copied = (await api.post(`/v1/dashboards/${made}/duplicate`, undefined)).body.data.id;
+    const { body } = await api.get('/v1/audit');
+    const told = body.data.map((row: Record<string, unknown>) => [row['method'], row['object_id']]);
+    expect(told.reverse()).toEqual([
+      ['POST', 'tank'],
+      ['POST', 'tank/level'],
+      ['POST', 'tank/valve'],
+      ['PATCH', 'tank/level'],
+      ['POST', made],
+      ['POST', copied],
     ]);
   });
 
@@ -135,6 +178,63 @@ describe('rows on their way to the disk', () => {
       ['t', 'pump', 1],
       ['t', 'fan', 1],
     ]);
+  });
+
+  const guess = (address: string) =>
+    entry({ kind: 'refused', tenant: null, tokenId: null, tokenName: null, method: 'GET', status: 401, code: 'unauthorized', address });
+
+  it('that tell of refused calls are one at once and one a minute for as long as they go on, and none when they have ended', async () => {
+    const { services, clock, log } = rig();
+    for (let second = 0; second < 250; second++) {
+      if (second < 130) log.record(guess('10.0.0.7'));
+      await clock.advance(1_000);
+    }
+    expect(services.auditRows.map(({ count }) => count)).toEqual([1, 60, 60, 9]);
+    expect(services.auditCommits).toBe(4);
+    log.record(guess('10.0.0.7'));
+    await clock.advance(1_000);
+    expect(services.auditRows).toHaveLength(5);
+  });
+
+  it('that tell of refused calls are one for all addresses of one IPv6 customer', async () => {
+    const { services, log } = rig();
+    for (let n = 0; n < 1_000; n++) log.record(guess(`2001:db8:1:2::${n.toString(16)}`));
+    log.record(guess('2001:db8:1:3::1'));
+    await log.flush();
+    expect(services.auditRows.map(({ address, count }) => [address, count])).toEqual([
+      ['2001:db8:1:2::0', 1_000],
+      ['2001:db8:1:3::1', 1],
+    ]);
+  });
+
+  it('that tell of refused calls are bounded in kinds, and the log goes on after the bound', async () => {
+    const { services, clock, log } = rig();
+    for (let n = 0; n < 3_000; n++) {
+      log.record(guess(`10.0.${n >> 8}.${n & 255}`));
+      if (n % 500 === 499) await clock.advance(1_000);
+    }
+    expect(services.auditRows).toHaveLength(3_000);
+    await clock.advance(120_000);
+    log.record(guess('10.9.9.9'));
+    log.record(guess('10.9.9.9'));
+    await clock.advance(1_000);
+    expect(services.auditRows.at(-1)).toMatchObject({ address: '10.9.9.9', count: 2 });
+  });
+
+  it('that tell of refused calls are read while they are still counted, and written at the stop', async () => {
+    const { services, clock, log } = rig();
+    const read = async () => {
+      await log.page({ limit: 1, skip: 0 });
+      return services.auditRows.map(({ count }) => count);
+    };
+    log.record(guess('10.0.0.7'));
+    await clock.advance(1_000);
+    log.record(guess('10.0.0.7'));
+    log.record(guess('10.0.0.7'));
+    expect(await read()).toEqual([1, 2]);
+    log.record(guess('10.0.0.7'));
+    await log.close(1_000);
+    expect(services.auditRows.map(({ count }) => count)).toEqual([1, 2, 1]);
   });
 
   it('that tell of refused calls leave room for those that tell of writes', async () => {

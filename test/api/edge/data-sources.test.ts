@@ -370,7 +370,7 @@ describe('the audit log', () => {
     const id = path.split('/').at(-1);
     const rows = client.services.auditRows.map(({ method, route, objectId, status }) => [method, route, objectId, status]);
     expect(rows).toEqual([
-      ['POST', '/v1/data-sources', null, 201],
+      ['POST', '/v1/data-sources', id, 201],
       ['PUT', '/v1/data-sources/:id', id, 200],
       ['PUT', '/v1/data-sources/:id', id, 400],
       ['POST', '/v1/data-sources/:id/rollback', id, 200],
