@@ -1,6 +1,7 @@
 /** The engine's work in the background, one short step at a time: sealing, compacting days, sweeping, retention. */
 import { GatewayError, isGatewayError } from '../../core/errors.ts';
 import type { Sequence, SeriesId } from '../../core/tag.ts';
+import { sqliteError } from '../sqlite/database.ts';
 import type { RetentionPolicy } from '../telemetry.ts';
 import type { Progress } from './catalogue.ts';
 import type { OwnLayout } from './compact-job.ts';
@@ -14,6 +15,7 @@ import { SealJob } from './seal-job.ts';
 import { Settlement } from './settlement.ts';
 import { type EngineSizes, statsOf } from './sizes.ts';
 import { type Ballast, leastFreeBytes } from './space.ts';
+import { SpareSegments } from './spare-segments.ts';
 import { Sweep } from './sweep.ts';
 import { OPEN_SHARE } from './unsealed-limit.ts';
 
@@ -62,15 +64,18 @@ export class Maintenance {
   #isFull = false;
   #freeBytes = 0;
   readonly #settlement: Settlement;
+  readonly #spare: SpareSegments;
 
   constructor(house: MaintenanceParts) {
     this.#house = house;
     const { catalogue, blobs, parts, days, rollupDays, open, clock, ballast } = house;
     this.layout = { catalogue, blobs, parts, days, rollupDays, frozen: this.#frozen, open };
     this.#settlement = new Settlement(house);
+    this.#spare = new SpareSegments(house.wal, clock);
     for (const path of days.sweep()) this.#settlement.discard(path, 'a stray day file');
     this.#removals = new Removals(house, new Retention(this.layout, clock), {
       settlement: this.#settlement,
+      spare: this.#spare,
       progress: () => this.#progress,
       setGone: (gone) => {
         this.#progress = { ...this.#progress, gone };
@@ -113,6 +118,24 @@ export class Maintenance {
   /** Why nothing more is taken. */
   refusal(): GatewayError {
     return this.#failure ?? new GatewayError('overloaded', 'samples come faster than they can be sealed');
+  }
+
+  /**
+   * While the log is shown: seals what takes too much memory, all of which came in before `next`, the start of a frame. Throws `store_failed` or
+   * `disk_full` when that fails and no more may be taken into memory; before, it is left to the steps in the background.
+   */
+  relieve(next: Sequence): void {
+    if (!this.#seal && this.#isCrowded) this.#freeze(this.#house.open.numbers(), next);
+    if (!this.#seal || (this.#failure && !this.#isFullUp)) return;
+    try {
+      while (this.#seal) this.#sealOn(this.#seal, () => false);
+      this.#failure = undefined;
+    } catch (error) {
+      const failure = sqliteError(error, 'sealing while the log is read');
+      if (failure.code === 'disk_full' && this.#ballast.release()) return;
+      if (this.#isFullUp) throw failure;
+      this.#failure = failure;
+    }
   }
 
   defined(series: SeriesId): void {
@@ -187,6 +210,7 @@ export class Maintenance {
   }
 
   #work(policy: RetentionPolicy, newestMs: number, isOver: () => boolean): boolean {
+    this.#spare.watch();
     if (this.#settlement.isAwaited) this.#settle();
     if (this.#house.catalogue.isCheckpointDue) this.#house.catalogue.checkpoint();
     if (this.#removals.makeRoom(policy.reserveBytes)) return true;
@@ -203,24 +227,31 @@ export class Maintenance {
       this.#sweeps.shift();
     }
     const today = dayOf(Math.min(newestMs, this.#house.clock.now()) - GRACE_MS - WINDOW_MS);
-    return this.#removals.expire(policy) || this.#days.start(policy, today) || this.#ballast.restore(policy, this.#house.freeBytes());
+    if (this.#removals.expire(policy) || this.#days.start(policy, today)) return true;
+    return this.#spare.trim() || this.#ballast.restore(policy, this.#house.freeBytes());
   }
 
   // ── sealing ────────────────────────────────────────────────────────────────────────────────────────────────────────
 
   /** Freezes what is due. */
   #startSeal(newestMs: number): boolean {
-    const { open, wal } = this.#house;
+    const { wal } = this.#house;
     const due = this.#due(newestMs);
     if (due.length === 0) return false;
     wal.sync(); // ends the frame: each one lies wholly before or wholly behind what is sealed
+    this.#freeze(due, wal.next);
+    return true;
+  }
+
+  /** All that came in for these windows came before `next`. */
+  #freeze(due: readonly number[], next: Sequence): void {
+    const { open, hook } = this.#house;
     const windows = due.flatMap((window) => open.take(window) ?? []);
     for (const window of windows) this.#frozen.set(window.window, window);
-    this.#house.hook?.('frozen', 'windows');
+    hook?.('frozen', 'windows');
     this.#lateSinceMs = undefined;
-    this.#seal = new SealJob(windows, wal.next, [...this.#unsavedDefinitions], this.#house);
+    this.#seal = new SealJob(windows, next, [...this.#unsavedDefinitions], this.#house);
     this.#unsavedDefinitions.clear();
-    return true;
   }
 
   get #isCrowded(): boolean {
@@ -248,7 +279,8 @@ export class Maintenance {
   #sealOn(job: SealJob, isOver: () => boolean): boolean {
     if (!job.step(isOver)) return true;
     const { catalogue, parts, open } = this.#house;
-    const progress = { ...this.#progress, next: job.sealedTo, kept: open.oldestSequence() ?? job.sealedTo };
+    const next = Math.max(this.#progress.next, job.sealedTo) as Sequence; // while the log is shown there may be more behind
+    const progress = { ...this.#progress, next, kept: open.oldestSequence() ?? job.sealedTo };
     catalogue.commit('sealing windows', () => {
       for (const part of job.parts()) catalogue.putPart(part);
       catalogue.setProgress(progress);

@@ -6,10 +6,13 @@ import type { MaintenanceParts } from './maintenance-parts.ts';
 import type { Removal, Retention } from './retention.ts';
 import type { Settlement } from './settlement.ts';
 import { sizesOf } from './sizes.ts';
+import type { SpareSegments } from './spare-segments.ts';
 
 export interface RemovalHooks {
   /** Takes the files that are to go. */
   readonly settlement: Settlement;
+  /** What goes before any data does. */
+  readonly spare: SpareSegments;
   readonly progress: () => Progress;
   readonly setGone: (gone: Progress['gone']) => void;
   /** A day's samples are gone. */
@@ -29,18 +32,22 @@ export class Removals {
 
   /** Removes what is next for its age, or because the data takes up too much; true when it did. */
   expire(policy: RetentionPolicy): boolean {
-    const removal = this.#retention.tooOld(policy) ?? this.#retention.tooMuch(policy, sizesOf(this.#house));
-    if (removal) this.#remove(removal);
-    return removal !== undefined;
+    const old = this.#retention.tooOld(policy);
+    const removal = old ?? this.#retention.tooMuch(policy, sizesOf(this.#house));
+    if (!removal) return false;
+    if (!old && this.#hooks.spare.giveBack()) return true;
+    this.#remove(removal);
+    return true;
   }
 
   /**
-   * Removes the oldest day, of those before `before`, when the file system has less room than is needed, that of files that wait to go
+   * Removes spare segments of the log, or then the oldest day, of those before `before`, when the file system has less room than is needed, that of files that wait to go
    * included; true when it did.
    */
   makeRoom(neededBytes = 0, before = Number.POSITIVE_INFINITY): boolean {
     const freeBytes = this.#house.freeBytes();
     if (freeBytes >= neededBytes || this.#hooks.settlement.isAwaited) return false;
+    if (this.#hooks.spare.giveBack()) return true;
     const removal = this.#retention.tooTight(freeBytes, neededBytes, sizesOf(this.#house));
     if (!removal || removal.day >= before) return false;
     this.#remove(removal);

@@ -152,6 +152,13 @@ export class Wal {
     }
   }
 
+  /** Removes free segments until `keep` are left; true when it removed any. Throws `store_failed`; one that cannot be removed is not used again. */
+  removeFree(keep: number): boolean {
+    const count = this.#free.length;
+    while (this.#free.length > keep) remove((this.#free.pop() as Segment).path);
+    return this.#free.length < count;
+  }
+
   /** Syncs and closes the files. Throws as `sync` does, the files being closed all the same. */
   close(): void {
     try {
