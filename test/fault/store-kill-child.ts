@@ -13,6 +13,10 @@ export interface ChildOptions {
   /** Where an earlier life was sure to be. */
   readonly place: Place;
   readonly maxAgeMs?: number;
+  /** Memory for samples that are not sealed. */
+  readonly maxUnsealedBytes?: number;
+  /** Seals and compacts nothing but what it must to come up. */
+  readonly isIdle?: boolean;
   /** Kills itself at the n-th passing of this step. */
   readonly at?: { readonly step: string; readonly nth: number };
   /** Ends by itself when this record is reached. */
@@ -30,8 +34,10 @@ const engine = new ColumnarEngine({
   clock,
   report: (what, error) => writeSync(1, `damaged ${what}: ${error instanceof Error ? error.message : JSON.stringify(error)}\n`),
   log: { segmentBytes: 16 << 10, ...(options.at ? { hook: (point: string) => pass(`log ${point}`) } : {}) },
+  ...(options.maxUnsealedBytes === undefined ? {} : { maxUnsealedBytes: options.maxUnsealedBytes }),
   ...(options.at ? { hook: (step: string, what: string) => pass(`${step} ${what}`) } : {}),
 });
+if (options.isIdle) engine.expire = async () => false;
 const { next } = await engine.open();
 if (options.maxAgeMs !== undefined) await engine.setRetention({ maxAgeMs: options.maxAgeMs });
 const load = new PlantLoad(engine, clock, { from: options.place, next });

@@ -13,6 +13,14 @@ const AGED_RECORDS = 3_500;
 /** Within so many further records every step comes several times. */
 const FURTHER_RECORDS = 12_000;
 const NTHS = process.env['TWINBOX_SHORT'] === '1' ? [1, 3] : [1, 2, 5];
+/** What a log of so many records holds takes several times this memory. */
+const UNSEALED_RECORDS = 3_000;
+const SMALL_MEMORY_BYTES = 1 << 20;
+/** Steps of sealing while the log is read. */
+const REPLAY = [
+  'frozen windows',
+  ...['sealing a window', 'saving newest samples', 'sealing windows'].flatMap((what) => [`commit ${what}`, `committed ${what}`]),
+];
 /** A file is replaced by a younger one once in some days only. */
 const RARE = 'a replaced day file';
 
@@ -92,6 +100,33 @@ describe('a store that is killed', () => {
       const { synced, signal } = await children.run({ dir, place: model.place, at: { step: `log ${point}`, nth } });
       expect(signal).toBe('SIGKILL');
       await examine(dir, { model, synced });
+    }
+  });
+
+  let unsealed: Promise<{ readonly dir: string; readonly model: Model }> | undefined;
+  /** Made once, for all: nothing of it is sealed. */
+  async function unsealedStore(): Promise<{ readonly dir: string; readonly model: Model }> {
+    const dir = memoryDirOfAll();
+    const model = new Model();
+    const { synced, signal } = await children.run({ dir, place: model.place, isIdle: true, until: UNSEALED_RECORDS });
+    expect(signal).toBe(0);
+    await examine(copyOf(dir, join(base, 'copy')), { model, synced });
+    return { dir, model };
+  }
+
+  test.each(REPLAY)('at “%s” while it reads a log that is larger than its memory loses and doubles nothing', async (step) => {
+    unsealed ??= unsealedStore();
+    const { dir: whole, model } = await unsealed;
+    const life = { place: model.place, maxUnsealedBytes: SMALL_MEMORY_BYTES, isIdle: true };
+    for (const nth of NTHS) {
+      const dir = copyOf(whole, join(base, `store${nth}`));
+      const { synced, signal } = await children.run({ ...life, dir, at: { step, nth } });
+      expect({ synced, signal }).toEqual({ synced: undefined, signal: 'SIGKILL' }); // before it was open
+      await examine(copyOf(dir, join(base, 'copy')), { model, synced: model.place });
+      const again = await children.run({ ...life, dir, until: 0 });
+      expect(again).toMatchObject({ signal: 0, reports: [] });
+      const found = await examine(dir, { model, synced: model.place });
+      expect(found).toMatchObject({ missing: 0, reports: [] });
     }
   });
 });

@@ -143,11 +143,19 @@ export class ColumnarEngine implements Engine {
       maxBlockSamples,
     });
     const { layout, progress } = maintenance;
+    // After a rescue, and after a crash before the first seal behind it, the newest samples are not known; what is sealed while the log is
+    // read saves them.
+    const areNewestLost = isRescued || (progress.kept === 0 && progress.next > 0);
+    const defined = areNewestLost ? [...this.#definitions.keys()] : [];
+    for (const [id, newest] of newestSamples(layout, defined)) this.#latest.replace(id, newest);
     const from = isRescued ? (wal.durable.first ?? progress.kept) : progress.kept;
     const lost = [...replay(this.#replayer(maintenance), from).lost];
     if (wal.next < progress.next && progress.kept < progress.next) lost.push(missingEnd(Math.max(wal.next, progress.kept), progress.next));
     this.#tell(lost.filter(({ to }) => !isRescued || to > progress.next)); // below it nobody knows any more what was given back
-    const sought = isRescued ? [...this.#definitions.keys()] : unknown.filter((id) => this.#definitions.has(id));
+    const before = new Set(defined);
+    const sought = isRescued
+      ? [...this.#definitions.keys()].filter((id) => !before.has(id))
+      : unknown.filter((id) => this.#definitions.has(id));
     for (const [id, newest] of newestSamples(layout, sought)) this.#latest.replace(id, newest);
     this.#next = Math.max(progress.next, wal.next) as Sequence;
     this.#intake.newestMs = this.#latest.newestMs();
@@ -336,6 +344,7 @@ export class ColumnarEngine implements Engine {
       },
     );
     const frame = (from: Sequence, to: Sequence) => {
+      maintenance.relieve(from);
       first = from;
       end = to;
     };

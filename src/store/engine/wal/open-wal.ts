@@ -36,7 +36,7 @@ export interface OpenedWal {
   readonly setAside: readonly string[];
   /**
    * Shows the records from `from` on: below it, all are safe elsewhere. The frame that holds `from` is shown whole. To be called before
-   * the first append or release. The visitor must expect a sample whose definition lies in a lost range.
+   * the first append or release; a sync in between is allowed. The visitor must expect a sample whose definition lies in a lost range.
    */
   replay(visitor: ReplayVisitor, from: Sequence): ReplayReport;
 }
