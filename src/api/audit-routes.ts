@@ -8,9 +8,9 @@ import type { Operation } from './operation.ts';
 import { skipOf } from './page.ts';
 import { pageParams, timeParam } from './params.ts';
 import { ApiError, invalid } from './problem.ts';
+import { queryOf } from './query.ts';
 import { type Answer, type Call, documented, ok, type Route, route } from './route.ts';
 import { listMetaSchema, timeSchema } from './schema.ts';
-import { validate } from './validate.ts';
 
 const KINDS = ['write', 'ingest', 'read', 'refused'] as const;
 
@@ -88,7 +88,7 @@ export function auditRoutes(log: AuditLog): Route[] {
 
 /** An admin of the tenant `default` is the box's operator and sees all; one of another tenant its own. */
 async function listAudit(log: AuditLog, call: Call): Promise<Answer> {
-  const query = validate(auditQuery, call.request.query());
+  const query = queryOf(auditQuery, call.request);
   if (query.start !== undefined && query.end !== undefined && query.start >= query.end) {
     throw invalid([{ field: 'start', message: 'must be before the end' }]);
   }

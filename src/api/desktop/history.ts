@@ -7,12 +7,12 @@ import type { Operation } from '../operation.ts';
 import { type PageRequest, skipOf } from '../page.ts';
 import { pageParams, timeParam } from '../params.ts';
 import { invalid } from '../problem.ts';
+import { queryOf } from '../query.ts';
 import { type Interval, intervalParam, MAX_COUNTED, rangeOf, requireFewBuckets, stepOf, type Total, totalOf, zoneParam } from '../range.ts';
 import { type Answer, type Call, documented, ok, type Route, route } from '../route.ts';
 import { bucketRows, type Row, sampleRows } from '../rows.ts';
 import { qualitySchema, timeSchema, valueSchema } from '../schema.ts';
 import type { ApiServices } from '../services.ts';
-import { validate } from '../validate.ts';
 import { findSensor, findTwin } from './find.ts';
 import { links, pagination } from './list-envelope.ts';
 import { linksSchema, paginationSchema } from './schema.ts';
@@ -107,7 +107,7 @@ export function historyRoutes(services: ApiServices): Route[] {
 async function history(services: ApiServices, call: Call): Promise<Answer> {
   const twin = findTwin(call, services.twins);
   const sensor = findSensor(call, twin);
-  const query = validate(historyQuery, call.request.query());
+  const query = queryOf(historyQuery, call.request);
   if (query.agg && !query.interval) throw invalid([{ field: 'agg', message: 'needs an interval' }]);
   const { asset, tag, source } = sensor.binding;
   const series = services.series.find({ tenant: call.tenant, assets: [asset], tags: [tag], ...(source ? { sources: [source] } : {}) });

@@ -8,10 +8,10 @@ import { explain, explainParam } from '../explain.ts';
 import type { Operation } from '../operation.ts';
 import { timeParam } from '../params.ts';
 import { invalid } from '../problem.ts';
+import { queryOf } from '../query.ts';
 import { type Answer, type Call, documented, ok, type Route, route } from '../route.ts';
 import { timeSchema } from '../schema.ts';
 import type { ApiServices } from '../services.ts';
-import { validate } from '../validate.ts';
 import { valuesAsOf } from './as-of.ts';
 import type { CommandView } from './command.ts';
 import { findTwin } from './find.ts';
@@ -63,7 +63,7 @@ export function twinRoute(services: ApiServices): Route {
 
 async function getTwin(services: ApiServices, call: Call): Promise<Answer> {
   const twin = findTwin(call, services.twins);
-  const { at, explain: isExplained } = validate(twinQuery, call.request.query());
+  const { at, explain: isExplained } = queryOf(twinQuery, call.request);
   if (at !== undefined && isExplained === '1') throw invalid([{ field: 'explain', message: 'explains present values: not with at' }]);
   if (at === undefined) {
     const data = renderTwin(twin, services);

@@ -5,9 +5,9 @@ import type { Operation } from '../operation.ts';
 import { compareText, pageOf } from '../page.ts';
 import { listParam, pageParams, parsed } from '../params.ts';
 import { invalid } from '../problem.ts';
+import { queryOf } from '../query.ts';
 import { type Answer, type Call, documented, ok, type Route, route } from '../route.ts';
 import type { ApiServices } from '../services.ts';
-import { validate } from '../validate.ts';
 import { requireType } from './edit-twin.ts';
 import { links, pagination } from './list-envelope.ts';
 import { renderSummary, SUMMARY_FIELDS } from './render.ts';
@@ -84,7 +84,7 @@ export function twinRoutes(services: ApiServices): Route[] {
 }
 
 function listTwins({ twins }: ApiServices, call: Call): Answer {
-  const query = validate(listQuery, call.request.query());
+  const query = queryOf(listQuery, call.request);
   if (query.type !== undefined) requireType({ twins }, query.type);
   const unknown = query.fields?.filter((field) => !SUMMARY_FIELDS.includes(field)) ?? [];
   if (unknown.length > 0) throw invalid(unknown.map(() => ({ field: 'fields', message: `must be among ${SUMMARY_FIELDS.join(', ')}` })));

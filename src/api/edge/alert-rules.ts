@@ -9,6 +9,7 @@ import type { Operation } from '../operation.ts';
 import { pageOf } from '../page.ts';
 import { pageParams } from '../params.ts';
 import { ApiError, type Detail, invalid } from '../problem.ts';
+import { queryOf } from '../query.ts';
 import { type Answer, type Call, documented, ok, type Route, route } from '../route.ts';
 import { listMetaSchema } from '../schema.ts';
 import type { ApiServices } from '../services.ts';
@@ -150,7 +151,7 @@ export function alertRuleRoutes(services: ApiServices): Route[] {
 }
 
 function list({ alerting }: ApiServices, { tenant, request }: Call): Answer {
-  const query = validate(listQuery, request.query());
+  const query = queryOf(listQuery, request);
   const all = alerting.rules.list(tenant);
   const page = pageOf(all, query).map((rule) => rendered(alerting, rule));
   return ok({ data: page, meta: listMeta(query, all.length) });

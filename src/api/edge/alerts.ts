@@ -9,6 +9,7 @@ import type { Operation } from '../operation.ts';
 import { skipOf } from '../page.ts';
 import { pageParams, parsed, timeParam } from '../params.ts';
 import { ApiError, invalid } from '../problem.ts';
+import { queryOf } from '../query.ts';
 import { type Answer, type Call, documented, ok, type Route, route } from '../route.ts';
 import { listMetaSchema } from '../schema.ts';
 import type { ApiServices } from '../services.ts';
@@ -143,7 +144,7 @@ export function alertRoutes(services: ApiServices): Route[] {
 }
 
 async function list(services: ApiServices, { tenant, request }: Call): Promise<Answer> {
-  const query = validate(listQuery, request.query());
+  const query = queryOf(listQuery, request);
   const { start, end } = query;
   if (start !== undefined && end !== undefined && start >= end) throw invalid([{ field: 'start', message: 'must be before the end' }]);
   const { alerts, total } = await services.alerting.list({

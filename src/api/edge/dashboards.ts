@@ -7,6 +7,7 @@ import type { Operation } from '../operation.ts';
 import { pageOf } from '../page.ts';
 import { pageParams } from '../params.ts';
 import { ApiError, invalid } from '../problem.ts';
+import { queryOf } from '../query.ts';
 import { type Answer, type Call, documented, ok, type Route, route } from '../route.ts';
 import { listMetaSchema } from '../schema.ts';
 import type { ApiServices } from '../services.ts';
@@ -128,7 +129,7 @@ export function dashboardRoutes({ dashboards }: ApiServices): Route[] {
 type Dashboards = ApiServices['dashboards'];
 
 async function list(dashboards: Dashboards, { tenant, request }: Call): Promise<Answer> {
-  const query = validate(listQuery, request.query());
+  const query = queryOf(listQuery, request);
   const all = await dashboards.list(tenant);
   return ok({ data: pageOf(all, query).map(renderHead), meta: listMeta(query, all.length) });
 }

@@ -4,11 +4,11 @@ import { tagged } from '../conditional.ts';
 import type { Operation } from '../operation.ts';
 import { compareText, pageOf } from '../page.ts';
 import { pageParams } from '../params.ts';
+import { queryOf } from '../query.ts';
 import { type Answer, type Call, documented, ok, type Route, route } from '../route.ts';
 import { listMetaSchema } from '../schema.ts';
 import type { ApiServices } from '../services.ts';
 import { isConnected, renderSource } from '../source-view.ts';
-import { validate } from '../validate.ts';
 import { findSource } from './find-source.ts';
 import { listMeta } from './list-meta.ts';
 import { renderDetail } from './render-source.ts';
@@ -72,7 +72,7 @@ function getSource(services: ApiServices, call: Call): Answer {
 }
 
 function listSources({ sources }: ApiServices, call: Call): Answer {
-  const query = validate(listQuery, call.request.query());
+  const query = queryOf(listQuery, call.request);
   const found = sources
     .list(call.tenant)
     .filter((source) => query.type === undefined || source.type === query.type)

@@ -5,9 +5,9 @@ import { JSON_BODY_LIMIT_BYTES, readJson } from '../body.ts';
 import { requireMatch, tagged } from '../conditional.ts';
 import type { Operation } from '../operation.ts';
 import { ApiError, MAX_DETAILS } from '../problem.ts';
+import { queryOf } from '../query.ts';
 import { type Answer, type Call, documented, ok, type Route, route } from '../route.ts';
 import type { ApiServices } from '../services.ts';
-import { validate } from '../validate.ts';
 import { findSource, requireOwnSource } from './find-source.ts';
 import { renderDetail } from './render-source.ts';
 import { DATA_SOURCE_DETAIL_EXAMPLE, dataSourceDetailSchema } from './schema.ts';
@@ -112,7 +112,7 @@ async function updateSource(services: ApiServices, call: Call): Promise<Answer> 
 
 async function deleteSource(services: ApiServices, call: Call): Promise<Answer> {
   const at = requireOwnSource(findSource(services, call));
-  const { force } = validate(deleteQuery, call.request.query());
+  const { force } = queryOf(deleteQuery, call.request);
   await services.sources.remove(at, ({ revision }) => {
     requireMatch(call.request.header('if-match'), revision);
     const isForced = force !== undefined && force !== '0' && force !== 'false';

@@ -6,10 +6,10 @@ import type { Operation } from '../operation.ts';
 import { pageOf } from '../page.ts';
 import { pageParams } from '../params.ts';
 import { ApiError } from '../problem.ts';
+import { queryOf } from '../query.ts';
 import { type Answer, type Call, documented, ok, type Route, route } from '../route.ts';
 import { listMetaSchema, timeSchema } from '../schema.ts';
 import type { ApiServices } from '../services.ts';
-import { validate } from '../validate.ts';
 import { listMeta } from './list-meta.ts';
 
 type Services = Pick<ApiServices, 'channels'>;
@@ -110,7 +110,7 @@ export function notificationChannelRoutes(services: Services): Route[] {
 }
 
 function listChannels({ channels }: Services, call: Call): Answer {
-  const query = validate(listQuery, call.request.query());
+  const query = queryOf(listQuery, call.request);
   const found = channels.list(call.tenant);
   return ok({ data: pageOf(found, query).map(renderChannel), meta: listMeta(query, found.length) });
 }

@@ -5,10 +5,10 @@ import { requireScope } from '../auth.ts';
 import { explain, explainParam } from '../explain.ts';
 import type { Operation } from '../operation.ts';
 import { listParam } from '../params.ts';
+import { queryOf } from '../query.ts';
 import { type Answer, type Call, documented, ok, type Route, route } from '../route.ts';
 import { listMetaSchema } from '../schema.ts';
 import type { ApiServices } from '../services.ts';
-import { validate } from '../validate.ts';
 import { renderScalar } from '../values.ts';
 import { listMeta } from './list-meta.ts';
 import { POINT_EXAMPLE, pointSchema } from './schema.ts';
@@ -47,7 +47,7 @@ export function telemetryLatestRoutes(services: ApiServices): Route[] {
 }
 
 function latest({ live }: ApiServices, call: Call): Answer {
-  const query = validate(latestQuery, call.request.query());
+  const query = queryOf(latestQuery, call.request);
   const isExplained = query.explain === '1';
   if (isExplained) requireScope(call.token, 'read:assets');
   const rows: object[] = [];

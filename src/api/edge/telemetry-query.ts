@@ -6,11 +6,11 @@ import { preferred } from '../accept.ts';
 import type { Operation } from '../operation.ts';
 import { compareText, skipOf } from '../page.ts';
 import { ApiError, invalid } from '../problem.ts';
+import { queryOf } from '../query.ts';
 import { MAX_COUNTED, type Total, totalOf } from '../range.ts';
 import { type Answer, type Call, documented, ok, type Route, route } from '../route.ts';
 import { bucketRows, sampleRows } from '../rows.ts';
 import type { ApiServices } from '../services.ts';
-import { validate } from '../validate.ts';
 import { POINT_EXAMPLE, pointSchema } from './schema.ts';
 import { CSV, NDJSON, TelemetryExports } from './telemetry-export.ts';
 import {
@@ -82,7 +82,7 @@ export function telemetryQueryRoutes(services: ApiServices): Route[] {
 
 async function telemetry(services: ApiServices, exports: TelemetryExports, call: Call): Promise<Answer> {
   const type = preferred(call.request.header('accept'), FORMS);
-  const query = validate(telemetryQuery, call.request.query());
+  const query = queryOf(telemetryQuery, call.request);
   if (type !== JSON_TYPE) return exports.answer(call, query, type);
   if (query.cursor !== undefined && query.page > 1) throw invalid([{ field: 'page', message: 'must be left out with a cursor' }]);
   const selection = selectionOf(services, call.tenant, query);

@@ -2,8 +2,8 @@
 import { z } from 'zod';
 import type { Operation } from '../operation.ts';
 import { listParam } from '../params.ts';
+import { queryOf } from '../query.ts';
 import { type Answer, type Call, documented, type Route, route } from '../route.ts';
-import { validate } from '../validate.ts';
 import type { LiveHub } from './hub.ts';
 
 const TYPE = 'text/event-stream';
@@ -41,7 +41,7 @@ export function streamRoutes(hub: LiveHub): Route[] {
 }
 
 function stream(hub: LiveHub, { request, tenant, token }: Call): Answer {
-  const { asset_id: assets, tags } = validate(streamQuery, request.query());
+  const { asset_id: assets, tags } = queryOf(streamQuery, request);
   const headers = { 'X-Accel-Buffering': 'no' }; // nginx would keep small events for later
   // Of an answer to HEAD nobody would ever read or end the stream.
   if (request.method === 'HEAD') return { status: 200, body: undefined, content: { type: TYPE, data: '' }, headers };
