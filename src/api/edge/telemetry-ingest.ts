@@ -2,7 +2,7 @@
 import { z } from 'zod';
 import type { Emit } from '../../core/emit.ts';
 import { statusOf } from '../../core/status.ts';
-import type { SeriesId } from '../../core/tag.ts';
+import type { SeriesId, ValueType } from '../../core/tag.ts';
 import { MAX_AHEAD_MS, MIN_TIME_MS, toIso, type UnixMs } from '../../core/time.ts';
 import { readJson, TELEMETRY_BODY_LIMIT_BYTES } from '../body.ts';
 import type { Operation } from '../operation.ts';
@@ -124,12 +124,31 @@ function textBytesOfAll({ rows }: Points, places: readonly number[]): number {
 /** The series of each point that is named; undefined for one that the box cannot take. Takes turns. */
 async function seriesOf(emit: Emit, { rows }: Points, places: readonly number[], turns: Turns): Promise<(SeriesId | undefined)[]> {
   const series: (SeriesId | undefined)[] = [];
+  const known = new KnownSeries();
   for (const index of places) {
     if (series.length % STEPS_BETWEEN_LOOKS === 0 && turns.isOver) await turns.yield();
     const { asset_id: asset, tag_name: tag, value } = rows[index] as Point;
-    series.push(emit.series({ asset, tag, valueType: typeOf(value) }));
+    const valueType = typeOf(value);
+    const tags = known.tagsOf(asset, valueType);
+    const id = tags.get(tag) ?? emit.series({ asset, tag, valueType });
+    if (id !== undefined) tags.set(tag, id);
+    series.push(id);
   }
   return series;
+}
+
+/** Series that a request has named already: most bodies bring many points of few tags, and the door looks at each tag closely. */
+class KnownSeries {
+  readonly #byType = new Map<ValueType, Map<string, Map<string, SeriesId>>>();
+
+  /** Those of an asset, by tag. */
+  tagsOf(asset: string, valueType: ValueType): Map<string, SeriesId> {
+    const assets = this.#byType.get(valueType) ?? new Map<string, Map<string, SeriesId>>();
+    this.#byType.set(valueType, assets);
+    const tags = assets.get(asset) ?? new Map<string, SeriesId>();
+    assets.set(asset, tags);
+    return tags;
+  }
 }
 
 interface Resolved {
