@@ -29,6 +29,17 @@ const GET_OPENAPI: Operation = {
   errors: [],
 };
 
+const GET_FAVICON: Operation = {
+  id: 'getFavicon',
+  summary: 'Answer the question of every browser',
+  group: GROUP,
+  answers: [{ status: 204, description: 'There is no icon' }],
+  errors: [],
+};
+
+/** A browser that reads a page of this box asks for it by itself and without a token: that is no refused call. */
+const NO_ICON: Answer = { status: 204, body: undefined, headers: { 'Cache-Control': 'max-age=86400' } };
+
 /** `described` are all other routes; these here are added to the document. */
 export function openApiRoutes(described: readonly Route[], version: string): Route[] {
   const pages = ASSETS.map(({ path, file, type, id, summary }) => {
@@ -47,6 +58,10 @@ export function openApiRoutes(described: readonly Route[], version: string): Rou
   const own = [
     documented(GET_OPENAPI, publicRoute('/openapi.json', read)),
     documented({ ...GET_OPENAPI, id: 'getOpenApiAlias', description: 'As /openapi.json.' }, publicRoute('/api/docs/openapi.json', read)),
+    documented(
+      GET_FAVICON,
+      publicRoute('/favicon.ico', () => NO_ICON),
+    ),
     ...pages,
   ];
   const routes = [...described, ...own];
