@@ -1,6 +1,7 @@
 /**
  * B10: `GET /v1/telemetry/latest` with ten tags at the built daemon, with its token and tenant: CPU time of the whole process a request, and
- * requests a second; beside it a bare `node:http` server that sends the same bytes. Option: seconds of each round (3).
+ * requests a second; beside it, in alternating rounds, a bare `node:http` server that sends the same body. On a busy machine the ratio is the
+ * figure to trust. Option: seconds of each round (3).
  */
 import { TestDaemon } from '../test/support/daemon.ts';
 import { TestProcess } from '../test/support/process.ts';
@@ -9,8 +10,8 @@ import { closedLoop, type Request, type Target, targetOf } from './http-load.ts'
 import { type Benchmark, median, round } from './result.ts';
 
 const TAGS = 10;
-const CONNECTIONS = 32;
-const ROUNDS = 5;
+const CONNECTIONS = 64; // so that the server always has another request to read
+const ROUNDS = 7;
 
 const SOURCE = {
   id: 'ds-sim',
@@ -80,7 +81,7 @@ export const benchmark: Benchmark = {
           node_http_us_per_request: round(median(rounds.map((each) => each.theirs.us)), 1),
           times_node_http: round(median(rounds.map((each) => each.ours.us / each.theirs.us)), 2),
         },
-        goal: { us_per_request: 18, requests_per_s: 50_000 },
+        goal: { us_per_request: 18, requests_per_s: 50_000, times_node_http: 1.3 },
         atLeast: ['requests_per_s'],
       };
     } finally {
