@@ -1,5 +1,6 @@
 /** The one gate that every request passes: who calls, how often, the route, the form of the answer, and the trace it leaves. */
 import type { Context } from 'hono';
+import { z } from 'zod';
 import { messageOf } from '../core/errors.ts';
 import { type Log, ThrottledLog } from '../core/log.ts';
 import type { StoredToken } from '../store/records.ts';
@@ -7,7 +8,7 @@ import { auditEntryOf } from './audit-entry.ts';
 import type { AuditLog } from './audit-log.ts';
 import { Authenticator, requireScope } from './auth.ts';
 import { BackOff } from './back-off.ts';
-import { JSON_BODY_LIMIT_BYTES, readBytes } from './body.ts';
+import { JSON_BODY_LIMIT_BYTES, readBytes, readOptionalJson } from './body.ts';
 import { unlessKnown } from './conditional.ts';
 import { Cors } from './cors.ts';
 import { connectionOf, type Exchange } from './exchange.ts';
@@ -19,6 +20,9 @@ import { respond } from './respond.ts';
 import type { Answer, Call, Route, ScopedRoute } from './route.ts';
 import type { ApiServices } from './services.ts';
 import { mended, type Soon, whenThere } from './soon.ts';
+import { validate } from './validate.ts';
+
+const NOTHING = z.strictObject({});
 
 export class Gate {
   readonly #authenticator: Authenticator;
@@ -87,7 +91,7 @@ export class Gate {
       requireScope(token, route.scope);
       const call = { request: c.req, tenant: token.tenant, token, requestId: exchange.requestId };
       const key = route.method === 'POST' ? c.req.header('idempotency-key') : undefined;
-      return key === undefined || isUpload(c) ? route.handle(call) : this.#once(key, route, call);
+      return key === undefined || isUpload(c) ? handled(route, call) : this.#once(key, route, call);
     });
   }
 
@@ -96,7 +100,7 @@ export class Gate {
     const { pathname, search } = new URL(call.request.url);
     const body = await readBytes(call.request, route.operation?.body?.limitBytes ?? JSON_BODY_LIMIT_BYTES);
     const keyed = { tokenId: call.token.id, path: pathname, key, content: [search, body] };
-    return this.#idempotency.run(keyed, async () => route.handle(call));
+    return this.#idempotency.run(keyed, async () => handled(route, call));
   }
 
   #answer(c: Context, exchange: Exchange, work: () => Soon<Answer>): Soon<Answer> {
@@ -115,6 +119,19 @@ export class Gate {
     if (problem.code !== 'internal_error') this.#throttled.warn(problem.code, fields, 'request refused');
     else this.#log.error({ ...fields, stack: error instanceof Error ? error.stack : undefined }, 'request failed');
   }
+}
+
+function handled(route: ScopedRoute, call: Call): Soon<Answer> {
+  const { method, operation } = route;
+  const takesNoBody = method === 'POST' && operation !== undefined && operation.body === undefined;
+  return takesNoBody ? withoutBody(route, call) : route.handle(call);
+}
+
+/** Rejects `validation_error` or `malformed_json` for a body that the route has no use for: its sender expects something of it. */
+async function withoutBody(route: ScopedRoute, call: Call): Promise<Answer> {
+  const body = await readOptionalJson(call.request, JSON_BODY_LIMIT_BYTES);
+  if (body !== undefined) validate(NOTHING, body);
+  return route.handle(call);
 }
 
 /** Throws `not_found` or `method_not_allowed`. */
