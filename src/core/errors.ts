@@ -60,10 +60,23 @@ export function isGatewayError(error: unknown, code?: ErrorCode): error is Gatew
   return error instanceof GatewayError && (code === undefined || error.code === code);
 }
 
+/** How far the causes of an error are followed. */
+const MAX_CAUSES = 4;
+
+/** True when it came of a TCP connection that the host refused because nobody listens there: ECONNREFUSED, connect(2). */
+export function isRefused(error: unknown): boolean {
+  let current = error;
+  for (let depth = 0; current instanceof Error && depth < MAX_CAUSES; depth++) {
+    if ('code' in current && current.code === 'ECONNREFUSED') return true;
+    current = current.cause;
+  }
+  return false;
+}
+
 /** The message of anything that was thrown, with the messages of its causes behind it where they add something. */
 export function messageOf(error: unknown): string {
   const messages: string[] = [];
-  for (let current = error, depth = 0; current !== undefined && depth < 4; depth++) {
+  for (let current = error, depth = 0; current !== undefined && depth < MAX_CAUSES; depth++) {
     const message = current instanceof Error ? current.message || messageOfAll(current) : String(current);
     if (message && !messages.some((known) => known.includes(message))) messages.push(message);
     current = current instanceof Error ? current.cause : undefined;

@@ -1,6 +1,6 @@
 /** One source's life: connect, run, back off, again; its state, its doors, its account. */
 import { type Clock, endsWithin } from '../core/clock.ts';
-import { type ErrorCode, GatewayError, isGatewayError, messageOf } from '../core/errors.ts';
+import { type ErrorCode, GatewayError, isGatewayError, isRefused, messageOf } from '../core/errors.ts';
 import { type Log, ThrottledLog } from '../core/log.ts';
 import { retryDelaysMs } from '../core/retry.ts';
 import type { Scalar } from '../core/tag.ts';
@@ -13,8 +13,10 @@ import type { SourceSpec } from './source.ts';
 import type { SourceState, SourceView } from './source-state.ts';
 import type { WriteBook } from './write-book.ts';
 
-/** A peer that refuses is asked again within 5 s for ever; who it refuses by name or by a wrong option, each 30 s. */
+/** A peer that is away is asked again within 5 s for ever; who it refuses by name or by a wrong option, each 30 s. */
 const RETRY = { firstMs: 500, maxMs: 5_000, jitter: 0.5 } as const;
+/** While nobody listens at the peer, which says so in one packet, its return is to be noticed: data again within 2 s. */
+const REFUSED_MAX_MS = 1_500;
 const RETRY_FAULTED_MS = 30_000;
 /** What waiting does not mend. */
 const FAULTS: readonly ErrorCode[] = ['authentication_failed', 'config_invalid', 'egress_denied'];
@@ -179,13 +181,18 @@ export class SourceRunner {
       const failure = await this.#attempt(signal);
       if (signal.aborted) return;
       if (clock.monotonicMs() - this.#connectedMs > STEADY_MS) delays = retryDelaysMs({ ...RETRY, random });
-      const delayMs = this.#fail(failure) ? RETRY_FAULTED_MS : delays.next().value;
+      const delayMs = this.#fail(failure) ? RETRY_FAULTED_MS : this.#pauseMs(failure, delays.next().value);
       try {
         await clock.sleep(delayMs, signal);
       } catch (error) {
         if (!signal.aborted) throw error;
       }
     }
+  }
+
+  /** Behind a refusal not the longest, and with a jitter of its own: a thousand boxes whose broker stopped must not knock in step. */
+  #pauseMs(failure: unknown, delayMs: number): number {
+    return isRefused(failure) ? Math.min(delayMs, REFUSED_MAX_MS * (1 - this.#options.random() / 2)) : delayMs;
   }
 
   /** One connect and run. Resolves with what ended it. */

@@ -1,6 +1,6 @@
 /** Operating errors keep their code and their cause. */
 import { describe, expect, it } from 'vitest';
-import { asGatewayError, GatewayError, isGatewayError, messageOf } from '../../src/core/errors.ts';
+import { asGatewayError, GatewayError, isGatewayError, isRefused, messageOf } from '../../src/core/errors.ts';
 
 describe('GatewayError', () => {
   it('is an Error with a code and the cause it was given', () => {
@@ -15,6 +15,25 @@ describe('GatewayError', () => {
     expect([isGatewayError(error), isGatewayError(error, 'timeout'), isGatewayError(error, 'protocol')]).toEqual([true, true, false]);
     expect(isGatewayError(Object.assign(new Error('x'), { code: 'timeout' }), 'timeout')).toBe(false);
     expect(isGatewayError(undefined)).toBe(false);
+  });
+});
+
+describe('isRefused', () => {
+  it('is true of a refused connection however deep it lies among the causes, and of no other fault', () => {
+    const refused = Object.assign(new Error('connect ECONNREFUSED'), { code: 'ECONNREFUSED' });
+    expect(isRefused(refused)).toBe(true);
+    expect(isRefused(new GatewayError('not_connected', 'no PLC', { cause: new Error('the socket failed', { cause: refused }) }))).toBe(
+      true,
+    );
+    expect(isRefused(Object.assign(new Error('reset'), { code: 'ECONNRESET' }))).toBe(false);
+    expect(isRefused(new GatewayError('not_connected', 'ECONNREFUSED'))).toBe(false);
+    for (const other of [undefined, null, 'ECONNREFUSED', { code: 'ECONNREFUSED' }]) expect(isRefused(other)).toBe(false);
+  });
+
+  it('ends where an error is its own cause', () => {
+    const error = new Error('round');
+    error.cause = error;
+    expect(isRefused(error)).toBe(false);
   });
 });
 

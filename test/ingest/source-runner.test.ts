@@ -50,6 +50,40 @@ describe('a source whose device is not there', () => {
     }
   });
 
+  it.each([0, 0.5, 0.999_999])('is asked each 0.75 to 1.5 s while nobody listens there (draw %d)', async (draw) => {
+    const { b, p } = start(
+      (driver) => {
+        driver.onConnect = async () => {
+          const cause = Object.assign(new Error('connect ECONNREFUSED'), { code: 'ECONNREFUSED' });
+          throw new GatewayError('not_connected', 'no', { cause });
+        };
+      },
+      () => draw,
+    );
+    await b.clock.advance(60_000);
+    const longest = 1_500 * (1 - draw / 2);
+    const middle = [500, 1_000, 2_000, 4_000, 5_000, 5_000, 5_000];
+    const pauses = pausesOf(p.driver('plc').connects);
+    expect(pauses.length).toBeGreaterThan(60_000 / 1_500 - 3);
+    for (const [index, pause] of pauses.entries()) expect(pause).toBeCloseTo(Math.min(longest, (middle[index] ?? 5_000) * (0.5 + draw)), 3);
+  });
+
+  it('waits the usual time again when it is silent behind a refusal', async () => {
+    let isSilent = false;
+    const { b, p } = start((driver) => {
+      driver.onConnect = async () => {
+        const cause = isSilent ? undefined : Object.assign(new Error('refused'), { code: 'ECONNREFUSED' });
+        throw new GatewayError('not_connected', 'no', { cause });
+      };
+    });
+    await b.clock.advance(30_000);
+    isSilent = true;
+    await b.clock.advance(30_000);
+    const pauses = pausesOf(p.driver('plc').connects);
+    expect(pauses.slice(2, 10)).toEqual(Array(8).fill(1_125));
+    expect(pauses.slice(-4)).toEqual([5_000, 5_000, 5_000, 5_000]);
+  });
+
   it('is asked from 0.5 s on again once a link has held', async () => {
     const { b, p } = start((driver) => {
       driver.onConnect = refuse();

@@ -1,6 +1,7 @@
 /** The Modbus driver against a real server of another make: every type, bad registers, schedules, reading on demand. */
 import { afterEach, describe, expect, it } from 'vitest';
 import { systemClock } from '../../../src/core/clock.ts';
+import { isRefused } from '../../../src/core/errors.ts';
 import { BAD_DEVICE_FAILURE, BAD_NODE_ID_UNKNOWN, BAD_OUT_OF_RANGE, GOOD } from '../../../src/core/status.ts';
 import type { ModbusTagInput } from '../../../src/drivers/modbus/options.ts';
 import { type Device, type DeviceMemory, eventually, freePort, ref, startDevice, type TestDriver, testDriver } from './harness.ts';
@@ -232,6 +233,7 @@ describe('connect', () => {
     test = testDriver({ host: 'localhost', port }, [holding('a', 0)]);
     await expect(test.driver.connect(noSignal)).rejects.toThrow(`cannot connect to localhost:${port}: `);
     await expect(test.driver.connect(noSignal)).rejects.toThrow(/ECONNREFUSED/);
+    expect(isRefused(await test.driver.connect(noSignal).catch((error: unknown) => error))).toBe(true);
   });
 
   it.each([
