@@ -35,9 +35,16 @@ export interface Driver {
   write?(tag: TagRef, value: Scalar, signal: AbortSignal): Promise<Readback>;
   /** What the device said last of the tag in this run, from memory: it asks nobody and never throws. Undefined before the first word. */
   raw?(tag: TagRef): RawSample | undefined;
+  /**
+   * What the peer says of itself and of the link, by names of the API; only what it says, and asked so that a
+   * running link loses no readings. Called while there is a link. Rejects as `readNow`.
+   */
+  identify?(signal: AbortSignal): Promise<PeerFacts>;
   /** Lets the link go. Safe after a failed connect, twice, and while `run` ends. Never rejects. */
   close(): Promise<void>;
 }
+
+export type PeerFacts = Readonly<Record<string, string | boolean>>;
 
 /** A tag of a source: one name may stand under several assets. */
 export interface TagRef {

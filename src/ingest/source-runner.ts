@@ -5,7 +5,7 @@ import { type Log, ThrottledLog } from '../core/log.ts';
 import { retryDelaysMs } from '../core/retry.ts';
 import type { Scalar } from '../core/tag.ts';
 import type { UnixMs } from '../core/time.ts';
-import type { Driver, DriverContext, LinkReport, RawSample, Reading, TagRef } from '../drivers/driver.ts';
+import type { Driver, DriverContext, LinkReport, PeerFacts, RawSample, Reading, TagRef } from '../drivers/driver.ts';
 import { Commands, failureOf, type WriteOutcome } from './commands.ts';
 import type { Door } from './door.ts';
 import type { Account } from './ledger.ts';
@@ -115,6 +115,12 @@ export class SourceRunner {
   /** What the device said last of the tag over the present link. */
   raw(tag: TagRef): RawSample | undefined {
     return this.#commands && this.#driver?.raw?.(tag);
+  }
+
+  /** What its device says of itself. Rejects where the source has no link. */
+  async identify(signal: AbortSignal): Promise<PeerFacts> {
+    this.#running();
+    return (await this.#driver?.identify?.(signal)) ?? {};
   }
 
   view(): SourceView {

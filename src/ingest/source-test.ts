@@ -2,14 +2,16 @@
 import type { Clock } from '../core/clock.ts';
 import { messageOf } from '../core/errors.ts';
 import { isBad } from '../core/status.ts';
-import type { Driver, Reading, TagRef } from '../drivers/driver.ts';
+import type { Driver, PeerFacts, Reading, TagRef } from '../drivers/driver.ts';
 import type { CommandFailure } from './commands.ts';
 import type { SourceSpec } from './source.ts';
 import type { Supervisor } from './supervisor.ts';
 
-/** Of the ten seconds that an answer may take, one is for letting the link go. */
-const LIMIT_MS = 9_000;
+/** Of the ten seconds that an answer may take, one is for who the peer is and one for letting the link go. */
+const LIMIT_MS = 8_000;
 const CLOSE_MS = 1_000;
+/** Who the peer is, is worth no more: the test is of the source. */
+const IDENTIFY_MS = 1_000;
 /** Enough to see that the plan is right; all tags of a large device would not come in time. */
 const TAGS_READ = 5;
 
@@ -27,12 +29,14 @@ export interface SourceTestResult {
   readonly checks: readonly TestCheck[];
   /** True where the source's own link was used. */
   readonly live: boolean;
+  /** What the peer says of itself. */
+  readonly server: PeerFacts;
   /** The first value that was read. */
   readonly sample: Reading | null;
 }
 
 export interface TestParts {
-  readonly supervisor: Pick<Supervisor, 'isLive' | 'readNow' | 'createDriver'>;
+  readonly supervisor: Pick<Supervisor, 'isLive' | 'readNow' | 'createDriver' | 'identify'>;
   readonly clock: Clock;
 }
 
@@ -41,15 +45,23 @@ export async function testSource(spec: SourceSpec, { supervisor, clock }: TestPa
   const startMs = clock.monotonicMs();
   const live = supervisor.isLive(spec);
   const tags = refsOf(spec);
-  const trial = live ? overLiveLink(supervisor, spec, tags) : overOwnLink(supervisor, clock, spec, tags);
-  const { checks, sample } = await trial;
+  const tookMs = () => Math.round(clock.monotonicMs() - startMs);
+  let latencyMs: number | undefined;
+  const who = (ask: (signal: AbortSignal) => Promise<PeerFacts>) => {
+    latencyMs = tookMs();
+    return identified(ask, clock);
+  };
+  const trial = live ? overLiveLink(supervisor, spec, tags) : overOwnLink({ supervisor, clock }, spec, tags, who);
+  const { checks, sample, server = {} } = await trial;
+  const facts = live ? await who((signal) => supervisor.identify(spec.id, signal)) : server;
   const failed = checks.find(({ ok }) => !ok);
   return {
     success: failed === undefined,
-    latencyMs: Math.round(clock.monotonicMs() - startMs),
+    latencyMs: latencyMs ?? tookMs(),
     message: failed?.message ?? checks.at(-1)?.message ?? '',
     checks,
     live,
+    server: facts,
     sample,
   };
 }
@@ -57,6 +69,7 @@ export async function testSource(spec: SourceSpec, { supervisor, clock }: TestPa
 interface Trial {
   readonly checks: readonly TestCheck[];
   readonly sample: Reading | null;
+  readonly server?: PeerFacts;
 }
 
 async function overLiveLink(supervisor: TestParts['supervisor'], spec: SourceSpec, tags: readonly TagRef[]): Promise<Trial> {
@@ -72,7 +85,9 @@ async function overLiveLink(supervisor: TestParts['supervisor'], spec: SourceSpe
   );
 }
 
-async function overOwnLink(supervisor: TestParts['supervisor'], clock: Clock, spec: SourceSpec, tags: readonly TagRef[]): Promise<Trial> {
+type Who = (ask: (signal: AbortSignal) => Promise<PeerFacts>) => Promise<PeerFacts>;
+
+async function overOwnLink({ supervisor, clock }: TestParts, spec: SourceSpec, tags: readonly TagRef[], who: Who): Promise<Trial> {
   const ending = new AbortController();
   const late = clock.sleep(LIMIT_MS, ending.signal).then(
     () => ending.abort(),
@@ -85,9 +100,11 @@ async function overOwnLink(supervisor: TestParts['supervisor'], clock: Clock, sp
     const linked = await Promise.race([driver.connect(ending.signal).then(() => true), late.then(() => false)]);
     if (!linked) return { checks: [connect], sample: null };
     connect = { name: 'connect', ok: true, message: 'the connection stands' };
-    if (!driver.readNow) return { checks: [connect], sample: null };
+    const peer = driver;
+    const identify = () => who(async (signal) => (await peer.identify?.(signal)) ?? {});
+    if (!driver.readNow) return { checks: [connect], sample: null, server: await identify() };
     const readings = await Promise.race([driver.readNow(tags, ending.signal), late]);
-    if (readings) return judged(connect, readings);
+    if (readings) return { ...judged(connect, readings), server: await identify() };
     return { checks: [connect, { name: 'read', ok: false, message: `no values within ${LIMIT_MS / 1_000} s` }], sample: null };
   } catch (error) {
     if (ending.signal.aborted) return { checks: [connect], sample: null };
@@ -96,6 +113,22 @@ async function overOwnLink(supervisor: TestParts['supervisor'], clock: Clock, sp
   } finally {
     ending.abort();
     if (driver) await letGo(driver, clock);
+  }
+}
+
+/** Never rejects: without an answer in time there is nothing to show. */
+async function identified(ask: (signal: AbortSignal) => Promise<PeerFacts>, clock: Clock): Promise<PeerFacts> {
+  const ending = new AbortController();
+  const late = clock.sleep(IDENTIFY_MS, ending.signal).then(
+    () => ({}),
+    () => ({}), // over in time
+  );
+  try {
+    return await Promise.race([ask(ending.signal), late]);
+  } catch {
+    return {}; // the checks have said what is wrong with the link
+  } finally {
+    ending.abort();
   }
 }
 

@@ -5,7 +5,7 @@ import { GatewayError } from '../core/errors.ts';
 import type { Log } from '../core/log.ts';
 import type { Scalar } from '../core/tag.ts';
 import type { UnixMs } from '../core/time.ts';
-import type { Driver, DriverContext, DriverModule, DriverSpec, Egress, RawSample, Reading, TagRef } from '../drivers/driver.ts';
+import type { Driver, DriverContext, DriverModule, DriverSpec, Egress, PeerFacts, RawSample, Reading, TagRef } from '../drivers/driver.ts';
 import { type CommandFailure, failureOf, type WriteOutcome } from './commands.ts';
 import { Door } from './door.ts';
 import type { InputFeed } from './input-feed.ts';
@@ -160,6 +160,11 @@ export class Supervisor {
   /** What the source's device said last of the tag; undefined while there is no link, and for drivers that do not remember. */
   rawOf(sourceId: string, tag: TagRef): RawSample | undefined {
     return this.#runners.get(sourceId)?.raw(tag);
+  }
+
+  /** What the source's device says of itself over the present link. Rejects where there is none. */
+  async identify(sourceId: string, signal: AbortSignal): Promise<PeerFacts> {
+    return (await this.#runners.get(sourceId)?.identify(signal)) ?? {};
   }
 
   sourceIds(tenant: string): readonly string[] {

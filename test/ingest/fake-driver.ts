@@ -4,7 +4,7 @@ import { type Log, type LogFields, silentLog } from '../../src/core/log.ts';
 import { GOOD } from '../../src/core/status.ts';
 import type { Scalar } from '../../src/core/tag.ts';
 import { MAX_TIME_MS } from '../../src/core/time.ts';
-import type { Driver, DriverContext, LinkReport, Readback, Reading, TagRef } from '../../src/drivers/driver.ts';
+import type { Driver, DriverContext, LinkReport, PeerFacts, Readback, Reading, TagRef } from '../../src/drivers/driver.ts';
 import type { SourceSpec } from '../../src/ingest/source.ts';
 import type { SourceView } from '../../src/ingest/source-state.ts';
 import { Supervisor } from '../../src/ingest/supervisor.ts';
@@ -35,6 +35,7 @@ export class FakeDriver implements Driver {
   /** Set by tests: a driver that has neither can neither write nor read on demand. */
   write?: (tag: TagRef, value: Scalar, signal: AbortSignal) => Promise<Readback>;
   readNow?: (tags: readonly TagRef[], signal: AbortSignal) => Promise<readonly Reading[]>;
+  identify?: (signal: AbortSignal) => Promise<PeerFacts>;
   report: (link: LinkReport) => void = () => undefined;
   emit: Emit | undefined;
   readonly #nowMs: () => number;

@@ -77,6 +77,36 @@ describe('a source that is not connected', () => {
   });
 });
 
+describe('what the peer says of itself', () => {
+  const reads = (driver: FakeDriver) => {
+    driver.readNow = async (tags) => tags.map((tag) => reading(tag));
+  };
+
+  it.each([true, false])('is in the result, over the link that there is: %s', async (live) => {
+    const { b, p, run } = trial((driver) => {
+      reads(driver);
+      driver.identify = async () => ({ product: 'S7-1500', session_present: true });
+    });
+    if (live) p.supervisor.add(SPEC, CREATED_MS);
+    await b.clock.advance(0);
+    expect(await run()).toMatchObject({ success: true, live, server: { product: 'S7-1500', session_present: true } });
+    await p.supervisor.stop();
+  });
+
+  it.each<[string, FakeDriver['identify']]>([
+    ['fails', () => Promise.reject(new GatewayError('timeout', 'no answer'))],
+    ['hangs', never],
+  ])('is left out where asking for it %s, and the test is as good', async (_how, identify) => {
+    const { b, run } = trial((driver) => {
+      reads(driver);
+      driver.identify = identify as NonNullable<typeof identify>;
+    });
+    const result = run();
+    await b.clock.advance(1_000);
+    expect(await result).toMatchObject({ success: true, latencyMs: 0, server: {} });
+  });
+});
+
 describe('a source that is connected', () => {
   it('is read over the link that it has', async () => {
     const { b, p, run } = trial((driver) => {

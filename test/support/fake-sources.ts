@@ -28,7 +28,15 @@ export class FakeSources {
   readonly told: (readonly ['add' | 'change' | 'remove', string])[] = [];
   readonly specs = new Map<string, SourceSpec>();
   readonly #show: (spec: SourceSpec, createdMs: UnixMs) => void;
-  tested: SourceTestResult = { success: true, latencyMs: 3, message: 'the connection stands', checks: [], live: false, sample: null };
+  tested: SourceTestResult = {
+    success: true,
+    latencyMs: 3,
+    message: 'the connection stands',
+    checks: [],
+    live: false,
+    server: {},
+    sample: null,
+  };
 
   constructor(all: SourceView[], clock: Clock, viewOf: (view: Partial<SourceView> & { readonly id: string }) => void) {
     const show = (spec: SourceSpec, createdMs: UnixMs) => {

@@ -18,7 +18,12 @@ const resultSchema = z
     latency_ms: z.int(),
     message: z.string().describe('for people'),
     checks: z.array(z.object({ name: z.enum(['connect', 'read']), ok: z.boolean(), message: z.string() })),
-    server: z.object({ endpoint: z.string(), live_session: z.boolean().describe('true: the present link of the source was used') }),
+    server: z
+      .object({ endpoint: z.string(), live_session: z.boolean().describe('true: the present link of the source was used') })
+      .catchall(z.union([z.string(), z.boolean()]))
+      .describe(
+        'and what the peer says of itself: application_uri, product, manufacturer, software_version, security_mode and security_policy of OPC UA; protocol_version and session_present of MQTT',
+      ),
     sample: z
       .object({ asset_id: z.string(), tag_name: z.string(), value: valueSchema, quality: qualitySchema, timestamp: timeSchema.nullable() })
       .nullable()
@@ -90,13 +95,13 @@ async function testNew(services: ApiServices, call: Call): Promise<Answer> {
   return ok({ data: renderResult(await services.sources.testDraft(call.tenant, draft), services.sources.endpoint(draft)) });
 }
 
-function renderResult({ success, latencyMs, message, checks, live, sample }: SourceTestResult, endpoint: string) {
+function renderResult({ success, latencyMs, message, checks, live, server, sample }: SourceTestResult, endpoint: string) {
   return {
     success,
     latency_ms: latencyMs,
     message,
     checks: checks.map(({ name, ok: passed, message: said }) => ({ name, ok: passed, message: said })),
-    server: { endpoint, live_session: live },
+    server: { ...server, endpoint, live_session: live },
     sample: sample && {
       asset_id: sample.assetId,
       tag_name: sample.tagName,

@@ -9,7 +9,7 @@ import { asGatewayError, GatewayError, messageOf } from '../../core/errors.ts';
 import { ThrottledLog } from '../../core/log.ts';
 import { readSmallFile } from '../../core/small-file.ts';
 import type { Scalar } from '../../core/tag.ts';
-import type { Driver, DriverContext, DriverSpec, Egress, LinkReport, RawSample, Readback, TagRef } from '../driver.ts';
+import type { Driver, DriverContext, DriverSpec, Egress, LinkReport, PeerFacts, RawSample, Readback, TagRef } from '../driver.ts';
 import { Inflow } from './inflow.ts';
 import { type Grant, Link } from './link.ts';
 import { endpoint, type MqttConfig, type MqttTag, target } from './options.ts';
@@ -84,6 +84,11 @@ class MqttDriver implements Driver {
     if (!link || !inflow) return Promise.reject(new GatewayError('not_connected', `${endpoint(this.#config)}: not connected`));
     const { clock } = this.#context;
     return new Writer({ link, inflow, routes: this.#routes, sourceId: this.#sourceId, clock }).write(tag, value, signal);
+  }
+
+  /** A broker says no more of itself than this. */
+  async identify(): Promise<PeerFacts> {
+    return { protocol_version: this.#config.protocol_version === 5 ? '5.0' : '3.1.1', session_present: this.#sessionKept };
   }
 
   raw(tag: TagRef): RawSample | undefined {

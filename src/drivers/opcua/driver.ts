@@ -11,6 +11,7 @@ import {
   type Driver,
   type DriverContext,
   type DriverSpec,
+  type PeerFacts,
   type RawSample,
   type Readback,
   type Reading,
@@ -19,6 +20,7 @@ import {
 } from '../driver.ts';
 import { inBatches } from './batches.ts';
 import { linkFault } from './faults.ts';
+import { readServerFacts } from './identify.ts';
 import { type Link, openLink, type Session } from './link.ts';
 import { resolveNodeId } from './node-ids.ts';
 import type { OpcuaConfig, OpcuaTag } from './options.ts';
@@ -117,6 +119,12 @@ class OpcuaDriver implements Driver {
     checkWritable(tag.tagName, state.tag);
     const written = await this.#writer.write(state.tag, value, signal);
     return { reading: this.#take(state, written.value), confirmed: written.confirmed };
+  }
+
+  identify(signal: AbortSignal): Promise<PeerFacts> {
+    const { session } = this.#connected();
+    const bounds = { clock: this.#context.clock, timeoutMs: READ_TIMEOUT_MS, signal, what: `${this.#spec.config.endpoint}: reading` };
+    return within(readServerFacts(session, this.#spec.config), bounds);
   }
 
   raw(tag: TagRef): RawSample | undefined {

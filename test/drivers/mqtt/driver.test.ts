@@ -27,6 +27,20 @@ function bench(port: number, tags: readonly Record<string, unknown>[], config: R
 
 const values = (made: Harness) => made.recording.readings.map(({ asset, tag, value, status }) => [`${asset}/${tag}`, value, status]);
 
+test('the broker tells whether it kept the session, and the driver which version they speak', async () => {
+  const { port } = await broker();
+  for (const [clean, kept] of [
+    [false, false],
+    [false, true],
+    [true, false],
+  ] as const) {
+    const made = bench(port, [{ topic: 'plant/{asset}/{tag}' }], { client_id: 'box', clean_session: clean });
+    await made.start();
+    expect(await made.driver.identify?.(new AbortController().signal)).toEqual({ protocol_version: '3.1.1', session_present: kept });
+    await made.stop();
+  }
+});
+
 describe('payloads', () => {
   test('a plain number, text or boolean becomes a reading without a time', async () => {
     const { port, publish } = await broker();

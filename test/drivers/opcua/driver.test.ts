@@ -360,6 +360,13 @@ describe('connecting', () => {
     const right = rig(login('right'), [tag('double')]);
     await right.driver.connect(right.signal);
     expect((await right.driver.readNow?.(['double'].map(ref), right.signal))?.[0]?.value).toBe(12.5);
+    expect(await right.driver.identify?.(right.signal)).toEqual({
+      application_uri: 'urn:twinbox:test-server',
+      product: 'NodeOPCUA-Server',
+      manufacturer: expect.stringContaining('NodeOPCUA'),
+      software_version: expect.stringMatching(/^\d/),
+      security_mode: 'None',
+    });
     for (const stop of running) await stop();
     await guarded.close();
   });
