@@ -25,7 +25,7 @@ const GET_OPENAPI: Operation = {
   id: 'getOpenApi',
   summary: 'Read the description of this API',
   group: GROUP,
-  answers: [{ status: 200, description: 'OpenAPI 3.1', type: 'application/json' }],
+  answers: [{ status: 200, description: 'OpenAPI 3.1', type: 'application/json', etag: 'body' }],
   errors: [],
 };
 
@@ -44,7 +44,13 @@ const NO_ICON: Answer = { status: 204, body: undefined, headers: { 'Cache-Contro
 export function openApiRoutes(described: readonly Route[], version: string): Route[] {
   const pages = ASSETS.map(({ path, file, type, id, summary }) => {
     const answer = asset(type, readFileSync(new URL(`./docs/${file}`, import.meta.url), 'utf8'));
-    const operation: Operation = { id, summary, group: GROUP, answers: [{ status: 200, description: 'The file', type }], errors: [] };
+    const operation: Operation = {
+      id,
+      summary,
+      group: GROUP,
+      answers: [{ status: 200, description: 'The file', type, etag: 'body' }],
+      errors: [],
+    };
     return documented(
       operation,
       publicRoute(path, () => answer),

@@ -1,5 +1,7 @@
 /** The API's own description, OpenAPI 3.1, made from the table of routes and the very schemas that they validate with. */
 import { z } from 'zod';
+import { ANSWER_HEADERS } from './answer-headers.ts';
+import { headerParameters, headersOf, isRevalidated, refusalHeaders } from './openapi-headers.ts';
 import type { Operation } from './operation.ts';
 import { type Family, familyOf, type ProblemCode, spellingIn, statusIn } from './problem.ts';
 import type { Route } from './route.ts';
@@ -11,6 +13,7 @@ const INTRODUCTION = [
   'Every call but the public ones carries `Authorization: Bearer <token>`. Times are RFC 3339; ranges start with their start and end',
   'before their end. Unknown fields of a body are refused, unknown query parameters ignored. Every refusal has the same form; every',
   'answer names its request in `X-Request-Id`, which a client may choose. A POST with an `Idempotency-Key` may be sent again.',
+  'A method that a path does not have is answered 405, with those that it has in `Allow`.',
 ].join('\n');
 
 /** Of every call with a token. */
@@ -35,13 +38,15 @@ export function errorsOf(route: Route, operation: Operation): readonly ProblemCo
 
 /** Plain JSON. Routes without a description are left out; a test lets there be none. */
 export function openApiDocument(routes: readonly Route[], version: string): Json {
-  const schemas = new Schemas();
+  const parts: Parts = { schemas: new Schemas(), responses: {} };
   const paths: Record<string, Record<string, Json>> = {};
   for (const route of routes) {
     if (!route.operation) continue;
     const path = route.path.replaceAll(/:(\w+)/g, '{$1}');
-    paths[path] = { ...paths[path], [route.method.toLowerCase()]: operationOf(route, route.operation, schemas) };
+    paths[path] = { ...paths[path], [route.method.toLowerCase()]: operationOf(route, route.operation, parts) };
   }
+  // No operation is answered so, but a call that misses them all.
+  for (const route of routes) if (route.scope !== null) refusal(route, ['method_not_allowed'], parts);
   const groups = [...new Set(routes.flatMap(({ operation }) => operation?.group ?? []))];
   return {
     openapi: '3.1.0',
@@ -55,22 +60,38 @@ export function openApiDocument(routes: readonly Route[], version: string): Json
     servers: [{ url: '/' }],
     tags: groups.map((name) => ({ name })),
     paths,
-    components: { securitySchemes: { token: { type: 'http', scheme: 'bearer' } }, schemas: schemas.named },
+    components: {
+      securitySchemes: { token: { type: 'http', scheme: 'bearer' } },
+      headers: ANSWER_HEADERS,
+      responses: parts.responses,
+      schemas: parts.schemas.named,
+    },
   };
 }
 
 const LICENSE = { name: 'Apache-2.0', identifier: 'Apache-2.0' };
 
-function operationOf(route: Route, operation: Operation, schemas: Schemas): Json {
+/** What several operations share. */
+interface Parts {
+  readonly schemas: Schemas;
+  readonly responses: Record<string, Json>;
+}
+
+function operationOf(route: Route, operation: Operation, parts: Parts): Json {
   const { id, summary, description, group, query, body, answers } = operation;
-  const parameters = [...pathParameters(route.path), ...(query ? queryParameters(schemas.of(query)) : [])];
+  const { schemas } = parts;
+  const parameters = [
+    ...pathParameters(route.path),
+    ...(query ? queryParameters(schemas.of(query)) : []),
+    ...headerParameters(route, operation),
+  ];
   return {
     operationId: id,
     summary,
     ...(description && { description }),
     tags: [group],
     security: route.scope === null ? [] : [{ token: [route.scope] }],
-    ...(parameters.length > 0 && { parameters }),
+    parameters,
     ...(body && {
       requestBody: {
         required: body.optional !== true,
@@ -78,8 +99,9 @@ function operationOf(route: Route, operation: Operation, schemas: Schemas): Json
       },
     }),
     responses: {
-      ...Object.fromEntries(answers.map((answer) => [answer.status, successOf(answer, schemas)])),
-      ...refusals(route, operation, schemas),
+      ...Object.fromEntries(answers.map((answer) => [answer.status, { headers: headersOf(route, answer), ...successOf(answer, schemas) }])),
+      ...(isRevalidated(route, answers) && { 304: unchanged(route, operation) }),
+      ...refusals(route, operation, parts),
     },
   };
 }
@@ -91,23 +113,36 @@ function successOf({ description, schema, type, example, otherTypes = [] }: Oper
   return { description, content: { [type ?? 'application/json']: media, ...Object.fromEntries(others) } };
 }
 
+function unchanged(route: Route, { answers }: Operation): Json {
+  const headers = answers.filter(({ etag }) => etag === 'body').map((answer) => headersOf(route, answer));
+  return { description: 'What the caller has still holds', headers: Object.assign({}, ...headers) };
+}
+
 /** One response for each status, naming the codes that share it. */
-function refusals(route: Route, operation: Operation, schemas: Schemas): Json {
+function refusals(route: Route, operation: Operation, parts: Parts): Json {
   const family: Family = familyOf(route.path);
-  const byStatus = new Map<number, string[]>();
+  const byStatus = new Map<number, ProblemCode[]>();
   for (const code of errorsOf(route, operation)) {
     const status = statusIn(family, code);
-    byStatus.set(status, [...(byStatus.get(status) ?? []), spellingIn(family, code)]);
+    byStatus.set(status, [...(byStatus.get(status) ?? []), code]);
   }
-  const schema = schemas.of(problemSchema);
-  const responses = [...byStatus].map(([status, codes]) => {
-    const example = {
-      error: { code: codes[0], message: 'What is wrong, for people.', request_id: '5f0c7f0e-2b1d-4f7e-9c55-0d6b8e1f3a21' },
-    };
-    const description = codes.map((code) => `\`${code}\``).join(', ');
-    return [status, { description, content: { 'application/json': { schema, example } } }] as const;
-  });
+  const responses = [...byStatus].map(([status, codes]) => [status, refusal(route, codes, parts)] as const);
   return Object.fromEntries(responses.sort(([left], [right]) => left - right));
+}
+
+/** Those alike are written once and referred to, by the names of their codes. */
+function refusal(route: Route, codes: readonly ProblemCode[], { schemas, responses }: Parts): Json {
+  const spelled = codes.map((code) => spellingIn(familyOf(route.path), code));
+  const name = [...(route.scope === null ? ['public'] : []), ...spelled].join('.');
+  const example = {
+    error: { code: spelled[0], message: 'What is wrong, for people.', request_id: '5f0c7f0e-2b1d-4f7e-9c55-0d6b8e1f3a21' },
+  };
+  responses[name] ??= {
+    description: spelled.map((code) => `\`${code}\``).join(', '),
+    headers: refusalHeaders(route, codes),
+    content: { 'application/json': { schema: schemas.of(problemSchema), example } },
+  };
+  return { $ref: `#/components/responses/${name}` };
 }
 
 function pathParameters(path: string): Json[] {

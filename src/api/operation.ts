@@ -1,5 +1,6 @@
 /** What an operation takes and gives, in the schemas that its handler validates with; the API's description is made from these. */
 import type { z } from 'zod';
+import type { AnswerHeader } from './answer-headers.ts';
 import type { ProblemCode } from './problem.ts';
 
 export interface OperationBody {
@@ -21,6 +22,10 @@ export interface OperationAnswer {
   readonly example?: unknown;
   /** Media types of the same in other forms, for those who ask by `Accept`. */
   readonly otherTypes?: readonly string[];
+  /** It comes with an ETag: of the revision, or one that stands for the whole body, so that If-None-Match is answered; see `tagged`. */
+  readonly etag?: 'revision' | 'body';
+  /** Beside those that follow from the kind of the route and of the answer. */
+  readonly headers?: readonly AnswerHeader[];
 }
 
 export interface Operation {

@@ -25,6 +25,7 @@ const GET_READINESS: Operation = {
     { status: 200, description: 'They do', schema: z.object({ status: z.literal('ready') }), example: { status: 'ready' } },
     {
       status: 503,
+      headers: ['Retry-After'],
       description: 'Some do not',
       schema: z.object({ status: z.literal('not_ready'), missing: z.array(z.string()) }),
       example: { status: 'not_ready', missing: ['store: disk_full'] },
@@ -48,7 +49,7 @@ const GET_BACKUP: Operation = {
   description:
     'One tar archive: the store, the records, the certificates with their private keys; `twinbox restore` brings it back. Only for an admin of the tenant `default`, one at a time.',
   group: 'Box',
-  answers: [{ status: 200, description: 'The archive', type: 'application/x-tar' }],
+  answers: [{ status: 200, description: 'The archive', type: 'application/x-tar', headers: ['Content-Disposition'] }],
   errors: ['conflict', 'storage_full', 'store_failed', 'store_stalled'],
 };
 

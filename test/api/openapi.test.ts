@@ -26,6 +26,7 @@ function faultsOf(description: Json): string[] {
       if (key === '$ref' && resolve(description, String(inner)) === undefined) faults.push(`${place} leads nowhere: ${String(inner)}`);
       if (key === '$ref' && inner === at) faults.push(`${place} leads to itself`);
       if (key === 'schema') faults.push(...schemaFaults(inner, place));
+      if (place.startsWith('#/components/schemas/') && at === '#/components/schemas') faults.push(...schemaFaults(inner, place));
       if (key !== 'example') walk(inner, place);
     }
   };
@@ -66,6 +67,20 @@ function schemaFaults(schema: unknown, at: string): string[] {
   ];
 }
 
+interface DescribedResponse {
+  readonly description: string;
+  readonly headers: Readonly<Record<string, Json>>;
+  readonly content?: Readonly<Record<string, { readonly schema: unknown }>>;
+}
+
+/** Of an operation, by status, those that are referred to as well. */
+function responsesOf(operation: Json): Record<string, DescribedResponse> {
+  const entries = Object.entries(operation['responses'] as Record<string, Json>);
+  return Object.fromEntries(
+    entries.map(([status, given]) => [status, ('$ref' in given ? resolve(document, String(given['$ref'])) : given) as DescribedResponse]),
+  );
+}
+
 describe('the table of routes', () => {
   it.each(routes as Route[])('describes $method $path', ({ operation, scope, method, path }) => {
     const described = operation as Operation;
@@ -104,6 +119,7 @@ describe('the document', () => {
     expect(faultsOf({ a: { $ref: '#/components/schemas/None' } })).toHaveLength(1);
     expect(faultsOf({ a: { $ref: '#/a' } })).toEqual(['#/a/$ref leads to itself']);
     expect(faultsOf({ schema: { type: 'text', id: 'X', required: ['a'] } })).toHaveLength(3);
+    expect(faultsOf({ components: { schemas: { Twin: { type: 'text', bogus: 1 } } } })).toHaveLength(2);
   });
 
   it.each(operations)('says of $name who may call it, what it takes and all it answers', ({ path, operation }) => {
@@ -111,18 +127,42 @@ describe('the document', () => {
     const parameters = (operation['parameters'] ?? []) as { name: string; in: string }[];
     expect(parameters.filter((each) => each.in === 'path').map(({ name }) => name)).toEqual(places);
     expect(new Set(parameters.map(({ name }) => name)).size).toBe(parameters.length);
-    const responses = operation['responses'] as Record<string, { description: string; content?: Record<string, { schema: unknown }> }>;
+    const responses = responsesOf(operation);
     const isPublic = (operation['security'] as unknown[]).length === 0;
     if (!isPublic) expect(Object.keys(responses)).toEqual(expect.arrayContaining(['401', '403', '429', '500']));
     for (const [status, { description, content }] of Object.entries(responses)) {
       expect(description).not.toBe('');
-      if (status !== '204') expect(Object.values(content ?? {})[0]?.schema).toBeDefined();
+      if (status !== '204' && status !== '304') expect(Object.values(content ?? {})[0]?.schema).toBeDefined();
     }
   });
 
+  it('says which headers a call may have, as the route declares what it heeds', () => {
+    const headers = (method: string, path: string) => {
+      const parameters = document.paths[path]?.[method]?.['parameters'] as Json[];
+      return parameters.filter((each) => each['in'] === 'header').map(({ name }) => name);
+    };
+    expect(headers('get', '/api/twins/{id}')).toEqual(['X-Request-Id']);
+    expect(headers('patch', '/api/twins/{id}')).toEqual(['If-Match', 'X-Request-Id']);
+    expect(headers('delete', '/api/twins/{id}')).toEqual(['If-Match', 'X-Request-Id']);
+    expect(headers('post', '/api/twins')).toEqual(['Idempotency-Key', 'X-Request-Id']);
+    expect(headers('get', '/v1/dashboards/{id}')).toEqual(['If-None-Match', 'X-Request-Id']);
+    expect(headers('get', '/openapi.json')).toEqual(['If-None-Match', 'X-Request-Id']);
+  });
+
+  it('says which headers an answer may have', () => {
+    const headers = (method: string, path: string, status: string) =>
+      Object.keys(responsesOf(document.paths[path]?.[method] as Json)[status]?.headers ?? {});
+    const always = ['X-Request-Id', 'X-RateLimit-Limit', 'X-RateLimit-Remaining', 'X-RateLimit-Reset'];
+    expect(headers('post', '/api/twins', '201')).toEqual(['ETag', 'Location', 'Idempotent-Replayed', ...always]);
+    expect(headers('get', '/v1/dashboards/{id}', '304')).toEqual(['ETag', ...always]);
+    expect(headers('get', '/api/twins', '401')).toEqual(['WWW-Authenticate', ...always]);
+    expect(headers('get', '/api/twins', '429')).toEqual(['Retry-After', ...always]);
+    expect(headers('get', '/api/twins', '503')).toEqual(['Retry-After', ...always]);
+    expect(headers('get', '/healthz', '200')).toEqual(['X-Request-Id']);
+  });
+
   it('keeps the spelling of each family', () => {
-    const codes = (path: string, status: string) =>
-      (document.paths[path]?.['get']?.['responses'] as Record<string, Json> | undefined)?.[status]?.['description'];
+    const codes = (path: string, status: string) => responsesOf(document.paths[path]?.['get'] as Json)[status]?.description;
     expect(codes('/api/twins/{id}', '404')).toBe('`TWIN_NOT_FOUND`');
     expect(codes('/api/twins', '422')).toBe('`VALIDATION_ERROR`, `INVALID_TWIN_TYPE`');
     expect(codes('/v1/telemetry', '400')).toBe('`bad_request`, `validation_error`, `invalid_cursor`, `range_too_large`');

@@ -1,8 +1,10 @@
 /** Every route, fed from its own schemas: never our mistake, always an answer of the form that the description gives. */
+import { setTimeout as sleep } from 'node:timers/promises';
 import fc from 'fast-check';
 import { describe, expect, it } from 'vitest';
 import { errorsOf } from '../../src/api/openapi.ts';
-import { familyOf, spellingIn } from '../../src/api/problem.ts';
+import { headersOf, refusalHeaders } from '../../src/api/openapi-headers.ts';
+import { familyOf, type ProblemCode, spellingIn, statusIn } from '../../src/api/problem.ts';
 import type { Route } from '../../src/api/route.ts';
 import { problemSchema } from '../../src/api/schema.ts';
 import { ApiClient, type JsonResponse } from '../support/api-client.ts';
@@ -45,25 +47,63 @@ const place = fc.oneof(
   { weight: 1, arbitrary: fc.constantFrom('..%2f..%2fetc', '%00', '__proto__', 'constructor', 'x'.repeat(300), '%E0%A4%A', 'none') },
 );
 
+/** Every answer has them; they are for browsers, or say what the media type of the description says. */
+const UNDESCRIBED = [
+  ...['cache-control', 'content-security-policy', 'cross-origin-resource-policy', 'referrer-policy', 'x-content-type-options'],
+  ...['x-frame-options', 'content-type'],
+];
+
+/** No header that the description has not, and what it promises of success is there. */
+function expectDescribedHeaders(route: Route, { status, headers }: JsonResponse): void {
+  const answer = route.operation?.answers.find((each) => each.status === status);
+  const codes = route.operation ? errorsOf(route, route.operation) : [];
+  const described = answer
+    ? headersOf(route, answer)
+    : refusalHeaders(route, [...codes.filter((code) => statusIn(familyOf(route.path), code) === status), ...(SWALLOWED[status] ?? [])]);
+  const names = Object.keys(described).map((name) => name.toLowerCase());
+  for (const name of headers.keys()) if (!UNDESCRIBED.includes(name)) expect(names, `${status} of ${route.path}`).toContain(name);
+  expect(headers.has('x-request-id')).toBe(true);
+  if (answer?.etag === 'body' || status === 201) expect(headers.has('etag')).toBe(true); // a source of the file has no revision
+  if (status === 201) expect(headers.has('location')).toBe(true);
+}
+
+/** A path that another one's place has swallowed is answered by that one, or by none. */
+const SWALLOWED: Readonly<Record<number, readonly ProblemCode[]>> = { 404: ['not_found'], 405: ['method_not_allowed'] };
+
 /** The answer is one that the route's description has, to the last field. */
 function expectDescribed(route: Route, response: JsonResponse): void {
+  expectDescribedHeaders(route, response);
   const answer = route.operation?.answers.find(({ status }) => status === response.status);
   if (answer) {
     if (answer.schema) expect(answer.schema.parse(response.body)).toEqual(response.body);
+    if (answer.status === 204) expect(response.body).toBeUndefined();
     return;
   }
   expect(response.status).toBeLessThan(500);
   expect(problemSchema.parse(response.body)).toEqual(response.body);
   const family = familyOf(route.path);
-  // A path that another one's place has swallowed is answered by that one, or by none.
   const known = route.operation ? errorsOf(route, route.operation).map((code) => spellingIn(family, code)) : [];
   expect([...known, spellingIn(family, 'not_found'), spellingIn(family, 'method_not_allowed')]).toContain(response.body.error.code);
 }
 
-const describedRoutes = new ApiClient().api.routes.filter(({ operation }) => operation?.answers.some(({ schema }) => schema));
+const { routes } = new ApiClient().api;
+
+/** A hundred times what the slowest of them takes on a busy machine: beyond it nothing comes any more. */
+const HANGING_MS = 10_000;
+
+async function answered(response: Promise<JsonResponse>, path: string): Promise<JsonResponse> {
+  const done = new AbortController();
+  const hung = sleep(HANGING_MS, undefined, { signal: done.signal }).then(() => Promise.reject(new Error(`no answer of ${path}`)));
+  hung.catch(() => undefined); // it was answered in time
+  try {
+    return await Promise.race([response, hung]);
+  } finally {
+    done.abort();
+  }
+}
 
 describe('requests made from a route’s own schemas', () => {
-  it.each(describedRoutes)('to $method $path', async (route) => {
+  it.each(routes)('to $method $path', async (route) => {
     const client = await plant();
     const { operation } = route;
     const query = operation?.query ? arbitraryQuery(operation.query) : fc.constant('');
@@ -71,7 +111,8 @@ describe('requests made from a route’s own schemas', () => {
     await fc.assert(
       fc.asyncProperty(fc.infiniteStream(place), query, body, async (places, search, json) => {
         const path = route.path.replaceAll(/:\w+/g, () => places.next().value.replace(ALERT, client.services.alertId));
-        const response = await client.send(`${path}?${search}`, { method: route.method, ...(json === undefined ? {} : { json }) });
+        const sent = client.send(`${path}?${search}`, { method: route.method, ...(json === undefined ? {} : { json }) });
+        const response = await answered(sent, path);
         expectDescribed(route, response);
       }),
       { numRuns: RUNS },
@@ -86,7 +127,7 @@ function withKnownSource(json: unknown): unknown {
 }
 
 describe('the requests that are made', () => {
-  it.each(describedRoutes)('reach the inside of $method $path, not only its refusals', async (route) => {
+  it.each(routes)('reach the inside of $method $path, not only its refusals', async (route) => {
     const client = await plant();
     const { operation } = route;
     const id = route.path.startsWith('/v1/alerts/') ? client.services.alertId : 'pump-101';
@@ -99,6 +140,7 @@ describe('the requests that are made', () => {
     const bodies = operation?.body ? fc.sample(arbitraryOf(operation.body.schema), { numRuns: 200, seed: 7 }) : [undefined];
     // Members that must suit each other are seldom found by chance.
     if (path.startsWith('/v1/alert-rules')) bodies.push(operation?.body?.example);
+    if (path.endsWith('/actuators/power')) bodies.push({ current_state: true });
     if (path === '/v1/data-sources/pump-101') bodies.push({ name: 'Pump', config: {} });
     let reached = false;
     for (let run = 0; run < 201 && !reached; run++) {

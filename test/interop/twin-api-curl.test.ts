@@ -120,6 +120,9 @@ describe('the curl examples of the Twin API', () => {
 
   beforeAll(async () => {
     isTaken = !(await isFree());
+    if (isTaken && process.env['TWINBOX_INTEROP_OPTIONAL'] !== '1') {
+      throw new Error(`another program has port ${PORT}, which the examples name: end it, or set TWINBOX_INTEROP_OPTIONAL=1`);
+    }
     if (isTaken) return;
     const sha256 = createHash('sha256').update(TOKEN).digest('hex');
     const tokens = [{ name: 'as printed', sha256, scopes: ['read:assets', 'write:assets', 'read:telemetry', 'write:telemetry'] }];

@@ -30,7 +30,7 @@ const ADD_ACTUATOR: Operation = {
     'Bound to a tag that says `writable: true`, by `binding` or by being called like it, it writes to the device. Any other keeps its state here; only for such a one may `current_state` be given at once, which needs write:control too.',
   group: 'Twins',
   body: { schema: newActuatorSchema, example: { id: 'speed_control', name: 'Speed Control', type: 'continuous', current_state: 0.75 } },
-  answers: [{ status: 201, description: 'The actuator', ...answered }],
+  answers: [{ status: 201, description: 'The actuator', etag: 'revision', ...answered }],
   errors: ['actuator_exists', 'actuator_read_only', 'overloaded', ...CHANGING_ERRORS],
 };
 
@@ -44,7 +44,7 @@ const PATCH_ACTUATOR: Operation = {
   ].join('\n'),
   group: 'Twins',
   body: { schema: actuatorPatchSchema, example: { current_state: 0.85 } },
-  answers: [{ status: 200, description: 'The actuator', ...answered }],
+  answers: [{ status: 200, description: 'The actuator', etag: 'revision', ...answered }],
   errors: ['actuator_not_found', 'actuator_read_only', 'actuator_write_failed', 'actuator_write_timeout', 'overloaded', ...CHANGING_ERRORS],
 };
 

@@ -40,7 +40,7 @@ const ADD_SENSOR: Operation = {
     schema: newSensorSchema,
     example: { id: 'flow_rate', name: 'Flow Rate', unit: 'L/min', current_value: 150, min_value: 0, max_value: 500 },
   },
-  answers: [{ status: 201, description: 'The sensor', ...answered }],
+  answers: [{ status: 201, description: 'The sensor', etag: 'revision', ...answered }],
   errors: ['sensor_exists', ...READING_ERRORS, ...CHANGING_ERRORS],
 };
 
@@ -54,7 +54,7 @@ const PATCH_SENSOR: Operation = {
   ].join('\n'),
   group: 'Twins',
   body: { schema: sensorPatchSchema, example: { current_value: 155.5, min_value: 0, max_value: 600 } },
-  answers: [{ status: 200, description: 'The sensor', ...answered }],
+  answers: [{ status: 200, description: 'The sensor', etag: 'revision', ...answered }],
   errors: ['sensor_not_found', ...READING_ERRORS, ...CHANGING_ERRORS],
 };
 

@@ -19,8 +19,8 @@ import { requireSameParts } from './sent-back.ts';
 
 const DEFAULT_TYPE = 'equipment';
 /** Of every change of a twin or of a part of one. */
-export const SAVING_ERRORS = ['limit_reached', 'precondition_failed', 'store_failed', 'store_stalled', 'storage_full'] as const;
-export const CHANGING_ERRORS = ['twin_not_found', 'managed_by_config', 'twin_archived', ...SAVING_ERRORS] as const;
+const SAVING_ERRORS = ['limit_reached', 'store_failed', 'store_stalled', 'storage_full'] as const;
+export const CHANGING_ERRORS = ['twin_not_found', 'managed_by_config', 'twin_archived', 'precondition_failed', ...SAVING_ERRORS] as const;
 
 const CREATED_EXAMPLE = { ...TWIN_EXAMPLE, sensor_count: 0, actuator_count: 0, managed_by: 'api', sensors: [], actuators: [] };
 
@@ -38,7 +38,9 @@ const CREATE_TWIN: Operation = {
       metadata: { manufacturer: 'HeatTech Inc' },
     },
   },
-  answers: [{ status: 201, description: 'The twin', schema: z.object({ data: twinSchema }), example: { data: CREATED_EXAMPLE } }],
+  answers: [
+    { status: 201, description: 'The twin', etag: 'revision', schema: z.object({ data: twinSchema }), example: { data: CREATED_EXAMPLE } },
+  ],
   errors: ['twin_exists', 'invalid_twin_type', ...SAVING_ERRORS],
 };
 
@@ -53,6 +55,7 @@ const PATCH_TWIN: Operation = {
     {
       status: 200,
       description: 'The twin without its parts',
+      etag: 'revision',
       schema: z.object({ data: summarySchema.extend({ metadata: z.record(z.string(), z.unknown()) }) }),
       example: { data: { ...TWIN_SUMMARY_EXAMPLE, managed_by: 'api', metadata: TWIN_EXAMPLE.metadata } },
     },
@@ -66,7 +69,7 @@ const DELETE_TWIN: Operation = {
   description: 'Its telemetry stays. Readings do not bring the twin back, a POST does.',
   group: 'Twins',
   answers: [{ status: 204, description: 'It is gone' }],
-  errors: ['twin_not_found', 'managed_by_config', ...SAVING_ERRORS],
+  errors: ['twin_not_found', 'managed_by_config', 'precondition_failed', ...SAVING_ERRORS],
 };
 
 export function twinEditRoutes(services: ApiServices): Route[] {

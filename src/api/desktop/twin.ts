@@ -47,6 +47,7 @@ const GET_TWIN: Operation = {
     {
       status: 200,
       description: 'The twin',
+      etag: 'revision',
       schema: z.object({ data: twinSchema, meta: metaSchema.optional().describe('only with `at`') }),
       example: { data: TWIN_EXAMPLE },
     },

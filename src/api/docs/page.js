@@ -18,45 +18,65 @@ function typeOf(schema) {
   return [schema.type ?? 'any'].flat().join(' | ');
 }
 
-function parameterRow(parameter, isGet) {
+function parameterRow(parameter, canTry) {
   const input = element('input', { name: parameter.name, placeholder: parameter.schema.default ?? '' });
   return element(
     'tr',
     {},
-    element('td', {}, element('code', {}, parameter.name), parameter.required ? ' *' : ''),
+    element('td', {}, element('code', {}, parameter.name), parameter.required ? ' *' : parameter.in === 'header' ? ' (header)' : ''),
     element('td', {}, typeOf(parameter.schema)),
     element('td', {}, parameter.description ?? ''),
-    element('td', {}, isGet ? input : ''),
+    element('td', {}, canTry ? input : ''),
   );
 }
 
-function parameterTable(operation, isGet) {
-  const rows = (operation.parameters ?? []).map((parameter) => parameterRow(parameter, isGet));
+function parameterTable(operation, canTry) {
+  const rows = (operation.parameters ?? []).map((parameter) => parameterRow(parameter, canTry));
   return rows.length > 0 ? element('table', {}, ...rows) : '';
 }
 
-function responseTable(responses) {
-  const rows = Object.entries(responses).map(([status, response]) =>
-    element('tr', {}, element('td', {}, element('code', {}, status)), element('td', {}, response.description)),
-  );
+/** What a reference within the description stands for. */
+function resolved(value, description) {
+  if (value.$ref === undefined) return value;
+  return value.$ref
+    .split('/')
+    .slice(1)
+    .reduce((inner, key) => inner[key], description);
+}
+
+function responseTable(operation, description) {
+  const rows = Object.entries(operation.responses).map(([status, given]) => {
+    const response = resolved(given, description);
+    const headers = Object.keys(response.headers ?? {}).join(', ');
+    return element(
+      'tr',
+      {},
+      element('td', {}, element('code', {}, status)),
+      element('td', {}, response.description),
+      element('td', {}, headers),
+    );
+  });
   return element('table', {}, ...rows);
 }
 
-function urlOf(path, operation, form) {
+/** What the form asks for. */
+function requestOf(path, operation, form) {
   const query = new URLSearchParams();
+  const headers = {};
   let filled = path;
   for (const { name, in: place } of operation.parameters ?? []) {
     const value = form.elements[name].value;
     if (place === 'path') filled = filled.replace(`{${name}}`, encodeURIComponent(value));
+    else if (value !== '' && place === 'header') headers[name] = value;
     else if (value !== '') query.set(name, value);
   }
-  return query.size > 0 ? `${filled}?${query}` : filled;
+  return { url: query.size > 0 ? `${filled}?${query}` : filled, headers };
 }
 
-async function tryGet(url, output) {
+async function tryGet({ url, headers }, output) {
   const token = document.getElementById('token').value.trim();
   try {
-    const response = await fetch(url, { headers: token === '' ? {} : { Authorization: `Bearer ${token}` } });
+    const response = await fetch(url, { headers: token === '' ? headers : { ...headers, Authorization: `Bearer ${token}` } });
     const text = await response.text();
     const isJson = (response.headers.get('Content-Type') ?? '').startsWith('application/json');
     output.textContent = `${response.status} ${url}\n${isJson ? JSON.stringify(JSON.parse(text), null, 2) : text}`;
@@ -65,13 +85,22 @@ async function tryGet(url, output) {
   }
 }
 
-function operationBox(path, method, operation) {
-  const isGet = method === 'get';
+/** A GET whose answer has an end and can be read: no stream of events, no archive. */
+function isReadable(method, operation) {
+  const types = Object.keys(operation.responses[200]?.content ?? {});
+  return (
+    method === 'get' &&
+    types.some((type) => type.startsWith('application/json') || (type.startsWith('text/') && type !== 'text/event-stream'))
+  );
+}
+
+function operationBox(path, method, operation, description) {
+  const canTry = isReadable(method, operation);
   const output = element('pre');
-  const form = element('form', {}, parameterTable(operation, isGet), isGet ? element('button', {}, 'Try') : '');
+  const form = element('form', {}, parameterTable(operation, canTry), canTry ? element('button', {}, 'Try') : '');
   form.addEventListener('submit', (event) => {
     event.preventDefault();
-    void tryGet(urlOf(path, operation, form), output);
+    if (canTry) void tryGet(requestOf(path, operation, form), output);
   });
   const scope = operation.security.flatMap((one) => Object.values(one).flat()).join(', ') || 'no token needed';
   const media = operation.requestBody?.content['application/json'];
@@ -87,7 +116,7 @@ function operationBox(path, method, operation) {
       form,
       ...(media ? [element('h4', {}, 'Body'), json(media.example)] : []),
       element('h4', {}, 'Answers'),
-      responseTable(operation.responses),
+      responseTable(operation, description),
       ...(answer ? [json(answer.content['application/json'].example)] : []),
       output,
     ),
@@ -101,7 +130,7 @@ function show(description) {
     main.append(element('h2', {}, name));
     for (const [path, methods] of Object.entries(description.paths)) {
       for (const [method, operation] of Object.entries(methods)) {
-        if (operation.tags.includes(name)) main.append(operationBox(path, method, operation));
+        if (operation.tags.includes(name)) main.append(operationBox(path, method, operation, description));
       }
     }
   }

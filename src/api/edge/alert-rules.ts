@@ -59,7 +59,7 @@ const CREATE_RULE: Operation = {
     'It watches from now on: readings that are older than the newest one raise nothing. Channels that do not exist are accepted and named in `meta.warnings`.',
   group: GROUP,
   body: { schema: newRuleSchema, example: RULE_DRAFT_EXAMPLE },
-  answers: [{ status: 201, description: 'The rule', ...ONE }],
+  answers: [{ status: 201, description: 'The rule', etag: 'revision', ...ONE }],
   errors: SAVING_ERRORS,
 };
 
@@ -67,7 +67,7 @@ const GET_RULE: Operation = {
   id: 'getAlertRule',
   summary: 'Get an alert rule and how it fares',
   group: GROUP,
-  answers: [{ status: 200, description: 'The rule', ...ONE }],
+  answers: [{ status: 200, description: 'The rule', etag: 'revision', ...ONE }],
   errors: ['not_found'],
 };
 
@@ -78,7 +78,7 @@ const PUT_RULE: Operation = {
     'What is left out takes its default. With another condition or source the rule begins anew, and its open alerts are resolved as `rule_changed`. `id`, `state` and times may be sent as they were read.',
   group: GROUP,
   body: { schema: rulePutSchema, example: RULE_DRAFT_EXAMPLE },
-  answers: [{ status: 200, description: 'The rule', ...ONE }],
+  answers: [{ status: 200, description: 'The rule', etag: 'revision', ...ONE }],
   errors: CHANGING_ERRORS,
 };
 
@@ -92,7 +92,14 @@ const DELETE_RULE: Operation = {
 };
 
 function switching(id: string, summary: string, description: string): Operation {
-  return { id, summary, description, group: GROUP, answers: [{ status: 200, description: 'The rule', ...ONE }], errors: CHANGING_ERRORS };
+  return {
+    id,
+    summary,
+    description,
+    group: GROUP,
+    answers: [{ status: 200, description: 'The rule', etag: 'revision', ...ONE }],
+    errors: CHANGING_ERRORS,
+  };
 }
 
 const ENABLE_RULE = switching('enableAlertRule', 'Watch by an alert rule', 'Again it changes nothing.');

@@ -57,7 +57,7 @@ const CREATE_DASHBOARD: Operation = {
   description: 'At most 256 KiB, and 500 dashboards or 16 MiB of them in all. Widgets without an id get one.',
   group: 'Dashboards',
   body: { schema: newDashboardSchema, example: DRAFT_EXAMPLE, limitBytes: BODY_LIMIT_BYTES },
-  answers: [{ status: 201, description: 'The dashboard', ...ONE }],
+  answers: [{ status: 201, description: 'The dashboard', etag: 'body', ...ONE }],
   errors: SAVING_ERRORS,
 };
 
@@ -65,7 +65,7 @@ const GET_DASHBOARD: Operation = {
   id: 'getDashboard',
   summary: 'Get a dashboard with its widgets',
   group: 'Dashboards',
-  answers: [{ status: 200, description: 'The dashboard', ...ONE }],
+  answers: [{ status: 200, description: 'The dashboard', etag: 'body', ...ONE }],
   errors: ['not_found', ...READING_ERRORS],
 };
 
@@ -75,7 +75,7 @@ const PUT_DASHBOARD: Operation = {
   description: 'What is left out takes its default. `id` and times may be sent as they were read.',
   group: 'Dashboards',
   body: { schema: dashboardPutSchema, example: DRAFT_EXAMPLE, limitBytes: BODY_LIMIT_BYTES },
-  answers: [{ status: 200, description: 'The dashboard', ...ONE }],
+  answers: [{ status: 200, description: 'The dashboard', etag: 'body', ...ONE }],
   errors: ['not_found', 'precondition_failed', ...SAVING_ERRORS],
 };
 
@@ -92,7 +92,7 @@ const DUPLICATE_DASHBOARD: Operation = {
   summary: 'Make one more dashboard like this one',
   description: 'Named "… (copy)"; it and its widgets have ids of their own.',
   group: 'Dashboards',
-  answers: [{ status: 201, description: 'The copy', ...ONE }],
+  answers: [{ status: 201, description: 'The copy', etag: 'body', ...ONE }],
   errors: ['not_found', ...SAVING_ERRORS],
 };
 

@@ -48,6 +48,7 @@ const ROLL_BACK: Operation = {
     {
       status: 200,
       description: 'The source',
+      etag: 'revision',
       schema: z.object({ data: dataSourceDetailSchema }),
       example: { data: DATA_SOURCE_DETAIL_EXAMPLE },
     },

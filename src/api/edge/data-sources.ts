@@ -45,6 +45,7 @@ const GET_DATA_SOURCE: Operation = {
     {
       status: 200,
       description: 'The source',
+      etag: 'revision',
       schema: z.object({ data: dataSourceDetailSchema }),
       example: { data: DATA_SOURCE_DETAIL_EXAMPLE },
     },

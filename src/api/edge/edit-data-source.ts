@@ -20,6 +20,7 @@ export const CHANGING_ERRORS = ['managed_by_config', 'precondition_failed', ...S
 const answer = (status: number, description: string) => ({
   status,
   description,
+  etag: 'revision' as const,
   schema: z.object({ data: dataSourceDetailSchema }),
   example: { data: DATA_SOURCE_DETAIL_EXAMPLE },
 });

@@ -65,6 +65,7 @@ const LIST_TELEMETRY: Operation = {
       }),
       example: { data: [POINT_EXAMPLE], meta: { page: 1, per_page: 1000, total: 1, next_cursor: null } },
       otherTypes: [CSV, NDJSON],
+      headers: ['Content-Disposition'],
     },
   ],
   errors: ['not_acceptable', 'overloaded', 'invalid_cursor', 'range_too_large', 'store_failed', 'store_stalled'],

@@ -27,7 +27,7 @@ const STREAM: Operation = {
   ].join('\n'),
   group: 'Telemetry',
   query: streamQuery,
-  answers: [{ status: 200, description: 'Events, for as long as the client stays', type: TYPE }],
+  answers: [{ status: 200, description: 'Events, for as long as the client stays', type: TYPE, headers: ['X-Accel-Buffering'] }],
   errors: ['overloaded'],
 };
 
