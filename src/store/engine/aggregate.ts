@@ -4,7 +4,7 @@ import { type Bucket, Buckets } from '../calendar.ts';
 import type { Ranking } from '../ranking.ts';
 import type { AggregateColumns, AggregateQuery, Aggregation, Step } from '../telemetry.ts';
 import { DAY_MS, dayOf, ROLLUP_MS } from './grid.ts';
-import { isSettled, type Layout, type Slab, slabs } from './reader.ts';
+import { finer, isSettled, type Layout, type Slab, slabs } from './reader.ts';
 import type { RollupColumns } from './rollup.ts';
 import { bundleOf, ofBundle, type Rollups } from './rollups.ts';
 import type { Run } from './run.ts';
@@ -57,7 +57,7 @@ export class Aggregate {
         if (bare[0] === day) bare.shift();
         left = this.#afterDay(day);
       }
-      if (left.length > 0) this.#foldSlab(slab, left);
+      if (left.length > 0) for (const each of finer(this.#layout, slab, this.#query.series)) this.#foldSlab(each, left);
     }
     for (const each of bare) this.#afterDay(each);
     for (const fold of this.#folds) fold.finish();

@@ -128,10 +128,11 @@ export class Changes {
     for (let block = behind?.block ?? 0; block < blocks; block++) {
       const at = behind?.block === block ? behind : undefined;
       for (const series of this.#seriesOf(source)) {
-        const run = at && series < at.series ? undefined : this.#run(source, block, series);
-        if (!run) continue;
-        let index = at?.series === series ? lowerBound(run.timeMs, run.count, at.timeMs + 1) : 0;
-        for (; index < run.count; index++) yield { block, series, run, index };
+        if (at && series < at.series) continue;
+        const fromMs = at?.series === series ? at.timeMs + 1 : Number.NEGATIVE_INFINITY;
+        for (const run of this.#runs(source, { block, series, fromMs })) {
+          for (let index = lowerBound(run.timeMs, run.count, fromMs); index < run.count; index++) yield { block, series, run, index };
+        }
       }
     }
   }
@@ -154,8 +155,18 @@ export class Changes {
     return 'day' in source ? this.#layout.days.seriesOf(source.day) : this.#layout.catalogue.seriesOf(source);
   }
 
-  #run(source: Part | Day, block: number, series: SeriesId): Run | undefined {
-    return 'day' in source ? this.#layout.days.run(source.day, series, block) : partRun(this.#layout, source, series);
+  /** In order of time, those that may have samples at `fromMs` or later. */
+  *#runs(source: Part | Day, { block, series, fromMs }: { block: number; series: SeriesId; fromMs: number }): Generator<Run, void> {
+    const { days } = this.#layout;
+    if (!('day' in source)) {
+      const run = partRun(this.#layout, source, series);
+      if (run) yield run;
+      return;
+    }
+    for (const stretch of days.stretches(source.day, series, block)) {
+      const run = stretch.toMs > fromMs ? days.run(source.day, series, block, stretch) : undefined;
+      if (run) yield run;
+    }
   }
 }
 

@@ -1,17 +1,20 @@
-/** Brings a whole day into a day file in small steps: blocks of four hours, rollups of five minutes. The row of `day` is the switch. */
+/** Brings a whole day into a day file in small steps: blocks of four hours or less, rollups of five minutes. The row of `day` is the switch. */
 import type { Sequence, SeriesDef, SeriesId } from '../../core/tag.ts';
 import { sqliteError } from '../sqlite/database.ts';
+import { BlockCutter } from './block-cutter.ts';
+import { BlockSources } from './block-sources.ts';
 import type { Catalogue } from './catalogue.ts';
 import type { Day, Part } from './catalogue-reads.ts';
 import { DayFileWriter } from './day-file.ts';
-import { BLOCKS_PER_DAY, DAY_BLOCK_MS, DAY_MS, WINDOW_MS } from './grid.ts';
-import { type Layout, runOf, type Slab } from './reader.ts';
+import { BLOCKS_PER_DAY, DAY_MS } from './grid.ts';
+import type { Layout } from './reader.ts';
 import { RollupBuilder, type SeriesRollup } from './rollup.ts';
 import type { RollupDay } from './rollup-days.ts';
+import type { Run } from './run.ts';
+import { RunMerge } from './run-merge.ts';
 import { SharedTimes } from './shared-times.ts';
 import type { Siblings } from './siblings.ts';
 import type { EngineHook } from './steps.ts';
-import { tiePositions } from './ties.ts';
 
 /** The layout of the engine itself, which may write. */
 export type OwnLayout = Layout & { readonly catalogue: Catalogue };
@@ -20,26 +23,26 @@ export interface CompactHouse {
   readonly siblings: Siblings;
   readonly definitions: ReadonlyMap<SeriesId, SeriesDef>;
   readonly hook?: EngineHook | undefined;
+  /** Samples of a block at most. */
+  readonly maxBlockSamples: number;
 }
 
 export class CompactJob {
   readonly day: number;
   readonly #layout: OwnLayout;
-  readonly #siblings: Siblings;
+  readonly #house: CompactHouse;
   readonly #definitions: ReadonlyMap<SeriesId, SeriesDef>;
   readonly #writer: DayFileWriter;
   readonly #generation: number;
   readonly #windows: readonly number[];
   readonly #firstSequence: Sequence;
   readonly #lastSequence: Sequence;
-  /** Parts whose series are not among those to be written yet; then these, and of them the ones that are left, in descending order. */
+  /** Parts whose series are not among those to be written yet; then these. */
   readonly #unlisted: Part[];
   readonly #listed: Part[] = [];
   readonly #series: Set<SeriesId>;
-  #left: SeriesId[] | undefined;
-  /** Of the series that is being written: its next block, bits of those that it has, its rollup. */
-  #block = 0;
-  #blocks = 0;
+  #work: Generator<void, void> | undefined;
+  /** Of the series that is being written. */
   readonly #rollup = new RollupBuilder();
   readonly #rollups: SeriesRollup[] = [];
   readonly #times = new SharedTimes();
@@ -49,11 +52,11 @@ export class CompactJob {
 
   /** `layout` holds nothing open or frozen: only what is sealed goes into a day file. */
   constructor(layout: OwnLayout, day: number, house: CompactHouse) {
-    const { siblings, definitions, hook } = house;
+    const { definitions, hook } = house;
+    this.#house = house;
     this.day = day;
     this.#definitions = definitions;
     this.#layout = layout;
-    this.#siblings = siblings;
     const known = layout.days.get(day);
     this.#generation = (known?.generation ?? 0) + 1;
     this.#windows = [...layout.parts.windowsOf(day)].sort((a, b) => a - b);
@@ -99,12 +102,24 @@ export class CompactJob {
       this.#listed.push(part);
       return true;
     }
-    this.#left ??= [...this.#series].sort((a, b) => b - a);
-    const series = this.#left.at(-1);
-    if (series === undefined) return false;
-    this.#write(series, this.#block++);
-    if (this.#block === BLOCKS_PER_DAY) this.#end(series);
-    return true;
+    this.#work ??= this.#writeAll();
+    return this.#work.next().done !== true;
+  }
+
+  /** Each step reads, merges or writes one block. */
+  *#writeAll(): Generator<void, void> {
+    for (const series of [...this.#series].sort((a, b) => a - b)) {
+      let blocks = 0;
+      for (let block = 0; block < BLOCKS_PER_DAY; block++) {
+        yield* this.#write(series, block);
+        if (this.#writer.endStretch(series, block)) blocks |= 1 << block;
+      }
+      const def = this.#definitions.get(series);
+      if (blocks !== 0 && def) this.#writer.putSeries(series, blocks, def);
+      this.#rollups.push({ series, data: this.#rollup.encode() });
+      this.#rollup.clear();
+      yield;
+    }
   }
 
   /**
@@ -145,36 +160,36 @@ export class CompactJob {
     this.#writer.abandon();
   }
 
-  #write(series: SeriesId, block: number): void {
-    const fromMs = this.day * DAY_MS + block * DAY_BLOCK_MS;
-    const toMs = fromMs + DAY_BLOCK_MS;
-    const windows = this.#windows.filter((window) => window * WINDOW_MS >= fromMs && window * WINDOW_MS < toMs);
-    const stored = this.#layout.days.has(this.day) ? { block: { day: this.day, block } } : {};
-    const slab: Slab = { fromMs, toMs, windows, ...stored };
-    const siblings = this.#siblings.of(series);
-    const run = runOf(this.#layout, slab, series, siblings.length > 0);
-    if (run.count === 0) return;
-    this.#rollup.add(run, this.day * DAY_MS, 0);
-    this.#blocks |= 1 << block;
-    const others = siblings.map((other) => ({ series: other, run: runOf(this.#layout, slab, other, true) }));
-    const { blobs } = this.#layout;
-    this.#writer.putBlock(series, block, {
-      times: this.#times.rowOf(run, () => this.#writer.putTimes(blobs.encodeTimes(run))),
-      data: blobs.encodeValues(series, run),
-      ties: blobs.encodeTies(tiePositions({ series, run }, others)),
-    });
-    this.#rows += run.count;
-    this.#oldestMs = Math.min(this.#oldestMs, run.timeMs[0] as number);
+  *#write(series: SeriesId, block: number): Generator<void, void> {
+    const { maxBlockSamples, siblings } = this.#house;
+    const sources = new BlockSources(this.#layout, { day: this.day, block, windows: this.#windows }, siblings);
+    const merge = new RunMerge(sources.streamsOf(series), maxBlockSamples);
+    const cutter = new BlockCutter(maxBlockSamples);
+    for (let run = merge.next(); run; run = merge.next()) {
+      cutter.add(run);
+      yield;
+      for (let full = cutter.full(); full; full = cutter.full()) {
+        this.#put(series, block, full);
+        yield;
+      }
+    }
+    for (let rest = cutter.rest(); rest; rest = cutter.rest()) {
+      this.#put(series, block, rest);
+      yield;
+    }
   }
 
-  /** Of the present series all blocks are written. */
-  #end(series: SeriesId): void {
-    const def = this.#definitions.get(series);
-    if (this.#blocks !== 0 && def) this.#writer.putSeries(series, this.#blocks, def);
-    this.#rollups.push({ series, data: this.#rollup.encode() });
-    this.#rollup.clear();
-    this.#left?.pop();
-    this.#block = 0;
-    this.#blocks = 0;
+  #put(series: SeriesId, block: number, run: Run): void {
+    const { blobs } = this.#layout;
+    this.#rollup.add(run, this.day * DAY_MS, 0);
+    const stored = {
+      times: this.#times.rowOf(run, () => this.#writer.putTimes(blobs.encodeTimes(run))),
+      data: blobs.encodeValues(series, run),
+      ties: blobs.encodeTies(run.order),
+    };
+    const [firstMs, lastMs] = [run.timeMs[0] as number, run.timeMs[run.count - 1] as number];
+    this.#writer.putBlock(series, block, stored, { count: run.count, firstMs, lastMs });
+    this.#rows += run.count;
+    this.#oldestMs = Math.min(this.#oldestMs, firstMs);
   }
 }

@@ -12,6 +12,7 @@ import { contentsOf, type Day } from './catalogue-reads.ts';
 import { CorruptBlockError } from './codec/corrupt-block-error.ts';
 import { rowSum } from './row-sum.ts';
 import type { EngineHook } from './steps.ts';
+import { decodeExtents, type Extent, encodeExtents } from './stretch.ts';
 import { syncFile, syncFolder } from './wal/segment.ts';
 
 /** Small pages: blocks are some hundred bytes, and a page's slack is lost. */
@@ -28,6 +29,13 @@ const SCHEMA = `CREATE TABLE blk (id INTEGER PRIMARY KEY, times INTEGER NOT NULL
     day INTEGER NOT NULL, generation INTEGER NOT NULL, first_seq INTEGER NOT NULL, last_seq INTEGER NOT NULL, rows INTEGER NOT NULL,
     oldest_ms INTEGER NOT NULL, contents INTEGER NOT NULL, sum INTEGER NOT NULL
   ) STRICT;`;
+/** The version of a file in which four hours of a series may have several blocks: what an earlier version has no table for. */
+const LONG_VERSION = 1;
+const LONG_SCHEMA = `CREATE TABLE piece (id INTEGER PRIMARY KEY, times INTEGER NOT NULL, data BLOB NOT NULL, ties BLOB, sum INTEGER NOT NULL) STRICT;
+  CREATE TABLE stretch (id INTEGER PRIMARY KEY, extents BLOB NOT NULL, sum INTEGER NOT NULL) STRICT;
+  PRAGMA user_version = ${LONG_VERSION};`;
+/** piece.id = id of the stretch × 2^20 + number of the piece. */
+const PIECE_SPAN = 2 ** 20;
 /** What is written at once: the disk is not to be busy for long with it while new samples wait for theirs. */
 const FLUSH_BYTES = 1 << 20;
 const FILE_NAME = /^(-?\d+)-(\d+)\.db$/;
@@ -51,6 +59,8 @@ export class DayFile {
   readonly #getBlock;
   readonly #getTimes;
   readonly #getBlocks;
+  /** Of a file that has stretches of several blocks: their ids. */
+  readonly #stretches: ReadonlySet<number>;
   #areSeriesWhole = false;
 
   /** Throws `store_failed` when the file is not there, is not one of ours or not of this day and generation. */
@@ -64,6 +74,7 @@ export class DayFile {
       this.#getBlock = database.prepare('SELECT times, data, ties, sum FROM blk WHERE id = ?');
       this.#getTimes = database.prepare('SELECT data, sum FROM times WHERE id = ?');
       this.#getBlocks = database.prepare('SELECT blocks, def, sum FROM series WHERE id = ?');
+      this.#stretches = stretchesIn(database);
       this.head = headIn(database);
       if (this.head.day !== day || this.head.generation !== generation) {
         throw new CorruptBlockError(`it is that of day ${this.head.day} in generation ${this.head.generation}`);
@@ -74,14 +85,33 @@ export class DayFile {
     }
   }
 
-  /** Throws CorruptBlockError when there should be one and is not, and what SQLite throws. */
+  /** What the blocks of a stretch hold when it has several, in order of time. Throws CorruptBlockError, and what SQLite throws. */
+  extents(series: SeriesId, block: number): readonly Extent[] | undefined {
+    const id = series * BLOCK_SPAN + block;
+    if (!this.#stretches.has(id)) return undefined;
+    const row = this.#database.prepare('SELECT extents, sum FROM stretch WHERE id = ?').get(id) as
+      | { extents: Uint8Array; sum: number }
+      | undefined;
+    if (!row || rowSum('stretch', this.head.day, id, row.extents) !== row.sum)
+      throw new CorruptBlockError(`the row of block ${block} of series ${series} is damaged`);
+    return decodeExtents(row.extents);
+  }
+
+  /** One of the blocks of such a stretch. Throws CorruptBlockError when it is not there, and what SQLite throws. */
+  piece(series: SeriesId, block: number, piece: number): StoredRun {
+    const id = (series * BLOCK_SPAN + block) * PIECE_SPAN + piece;
+    const row = this.#database.prepare('SELECT times, data, ties, sum FROM piece WHERE id = ?').get(id) as
+      | (StoredRun & { sum: number })
+      | undefined;
+    if (!row) throw new CorruptBlockError(`piece ${piece} of block ${block} of series ${series} is gone`);
+    return this.#stored('piece', id, row);
+  }
+
+  /** The only block of a stretch. Throws CorruptBlockError when there should be one and is not, and what SQLite throws. */
   block(series: SeriesId, block: number): StoredRun | undefined {
     const id = series * BLOCK_SPAN + block;
     const row = this.#getBlock.get(id) as (StoredRun & { sum: number }) | undefined;
-    if (row) {
-      const { times, data, ties, sum } = row;
-      return { times, data, ties, isUnsound: rowSum('blk', this.head.day, id, times, data, ties) !== sum };
-    }
+    if (row) return this.#stored('blk', id, row);
     if (this.#blocksOf(series) & (1 << block)) throw new CorruptBlockError(`block ${block} of series ${series} is gone`);
     return undefined;
   }
@@ -112,7 +142,11 @@ export class DayFile {
     this.#database.close();
   }
 
-  /** Bits of the blocks that a series has. */
+  #stored(table: string, id: number, { times, data, ties, sum }: StoredRun & { readonly sum: number }): StoredRun {
+    return { times, data, ties, isUnsound: rowSum(table, this.head.day, id, times, data, ties) !== sum };
+  }
+
+  /** Bits of the stretches of which a series has blocks. */
   #blocksOf(series: SeriesId): number {
     const row = this.#getBlocks.get(series) as SeriesRow | undefined;
     if (!row) {
@@ -129,6 +163,13 @@ interface SeriesRow {
   readonly blocks: number;
   readonly def: string;
   readonly sum: number;
+}
+
+/** Throws CorruptBlockError for a file that a newer version has written. */
+function stretchesIn(database: Database.Database): ReadonlySet<number> {
+  const version = Number(database.pragma('user_version', { simple: true }));
+  if (version > LONG_VERSION) throw new CorruptBlockError(`its version ${version} is not known here`);
+  return new Set(version === LONG_VERSION ? (database.prepare('SELECT id FROM stretch').pluck().all() as number[]) : []);
 }
 
 function headIn(database: Database.Database): DayFileHead {
@@ -160,6 +201,10 @@ export class DayFileWriter {
   readonly #hook: EngineHook | undefined;
   #nextTimes = 1;
   #unflushedBytes = 0;
+  /** Of the stretch that is being written: what its blocks hold, and the first one as long as it is the only one. */
+  #extents: Extent[] = [];
+  #first: StoredRun | undefined;
+  #hasStretches = false;
 
   constructor(file: string, day: number, hook?: EngineHook) {
     this.#hook = hook;
@@ -188,11 +233,42 @@ export class DayFileWriter {
     return id;
   }
 
-  /** In rising order of series and block. */
-  putBlock(series: SeriesId, block: number, { times, data, ties }: StoredRun): void {
+  /** In rising order of series, block and time. */
+  putBlock(series: SeriesId, block: number, stored: StoredRun, extent: Extent): void {
+    const piece = this.#extents.push(extent) - 1;
+    this.#unflushedBytes += stored.data.length;
+    if (piece === 0) {
+      this.#first = stored;
+      return;
+    }
+    if (this.#first) this.#putPiece(series, block, 0, this.#first);
+    this.#first = undefined;
+    this.#putPiece(series, block, piece, stored);
+  }
+
+  /** Of four hours all blocks are put; false when there was none. */
+  endStretch(series: SeriesId, block: number): boolean {
+    const extents = this.#extents;
+    const first = this.#first;
+    this.#extents = [];
+    this.#first = undefined;
     const id = series * BLOCK_SPAN + block;
-    this.#insertBlock.run(id, times, data, ties, rowSum('blk', this.#day, id, times, data, ties));
-    this.#unflushedBytes += data.length;
+    if (first)
+      this.#insertBlock.run(id, first.times, first.data, first.ties, rowSum('blk', this.#day, id, first.times, first.data, first.ties));
+    else if (extents.length > 0) {
+      const blob = encodeExtents(extents);
+      this.#database.prepare('INSERT INTO stretch VALUES (?, ?, ?)').run(id, blob, rowSum('stretch', this.#day, id, blob));
+    }
+    return extents.length > 0;
+  }
+
+  #putPiece(series: SeriesId, block: number, piece: number, { times, data, ties }: StoredRun): void {
+    if (!this.#hasStretches) this.#database.exec(LONG_SCHEMA);
+    this.#hasStretches = true;
+    const id = (series * BLOCK_SPAN + block) * PIECE_SPAN + piece;
+    this.#database
+      .prepare('INSERT INTO piece VALUES (?, ?, ?, ?, ?)')
+      .run(id, times, data, ties, rowSum('piece', this.#day, id, times, data, ties));
   }
 
   /** Brings what has gathered to the disk when it is much; true when it did. */
@@ -203,7 +279,7 @@ export class DayFileWriter {
     return true;
   }
 
-  /** In rising order; `blocks` has the bit of each block that was put. */
+  /** In rising order; `blocks` has the bit of each stretch that has a block. */
   putSeries(series: SeriesId, blocks: number, def: SeriesDef): void {
     const text = JSON.stringify(def);
     this.#insertSeries.run(series, blocks, text, rowSum('series', this.#day, series, blocks, text));

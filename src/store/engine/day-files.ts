@@ -6,18 +6,25 @@ import { GatewayError, messageOf } from '../../core/errors.ts';
 import type { SeriesId } from '../../core/tag.ts';
 import { faultOfFile } from '../sqlite/file-fault.ts';
 import type { TimeRange } from '../telemetry.ts';
-import type { Blobs } from './blobs.ts';
+import type { Blobs, StoredRun } from './blobs.ts';
 import type { Day } from './catalogue-reads.ts';
 import { CorruptBlockError } from './codec/corrupt-block-error.ts';
 import { isDamagedCopy } from './damaged-copy.ts';
 import { DayFile, dayFileName, dayOfFileName } from './day-file.ts';
 import { DecodedBlocks } from './decoded-blocks.ts';
-import { dayOf } from './grid.ts';
-import type { Run } from './run.ts';
+import { DAY_BLOCK_MS, DAY_MS, dayOf } from './grid.ts';
+import { mergeRuns, type Run } from './run.ts';
+import type { Extent } from './stretch.ts';
 
 const { SqliteError } = Database;
 /** Open handles; a month's read stays below a descriptor limit of 1,024 by far. */
 const MAX_OPEN = 32;
+
+/** A range of times in ms, its end not included. */
+export interface Stretch {
+  readonly fromMs: number;
+  readonly toMs: number;
+}
 
 /** The file cannot be read at this moment. It says nothing of other files, as `store.db`. */
 export class DayFileNotNowError extends GatewayError {}
@@ -72,20 +79,35 @@ export class DayFiles {
   }
 
   /**
-   * A block as a run; undefined when the series has none, or it is damaged or gone (which is reported). Throws `store_failed` when the file
-   * cannot be read at this moment: less than is there would be taken for all.
+   * What four hours of a series hold as a run; undefined when there is nothing, or it is damaged or gone (which is reported). Of several blocks
+   * only those that touch [fromMs, toMs). Throws `store_failed` when the file cannot be read at this moment: less than is there would be
+   * taken for all.
    */
-  run(day: number, series: SeriesId, block: number): Run | undefined {
+  run(day: number, series: SeriesId, block: number, { fromMs, toMs }: Stretch): Run | undefined {
     const known = this.#decoded.get(day, series, block);
     if (known) return known;
-    const run = this.#read(day, (file) => {
-      const stored = file.block(series, block);
-      const run = stored && this.#blobs.run(series, stored, (id) => file.times(id), day);
-      if (stored && !run) this.#damaged.add(day); // which was reported
-      return run;
-    });
+    const extents = this.#extents(day, series, block);
+    if (extents) {
+      const touched = [...extents.keys()].filter((piece) => isTouched(extents[piece] as Extent, fromMs, toMs));
+      return mergeRuns(touched.flatMap((piece) => this.#decode(day, series, (file) => file.piece(series, block, piece)) ?? []));
+    }
+    const run = this.#decode(day, series, (file) => file.block(series, block));
     if (run) this.#decoded.put(day, series, block, run);
     return run;
+  }
+
+  /** True when there are so many samples in four hours that they are several blocks. Throws as `run` does. */
+  isLong(day: number, series: SeriesId, block: number): boolean {
+    return this.#extents(day, series, block) !== undefined;
+  }
+
+  /** When its blocks begin and end, for who reads one after the other; a single one may have less. Throws as `run` does. */
+  stretches(day: number, series: SeriesId, block: number): readonly Stretch[] {
+    const startMs = day * DAY_MS + block * DAY_BLOCK_MS;
+    const extents = this.#extents(day, series, block);
+    return (
+      extents?.map(({ firstMs, lastMs }) => ({ fromMs: firstMs, toMs: lastMs + 1 })) ?? [{ fromMs: startMs, toMs: startMs + DAY_BLOCK_MS }]
+    );
   }
 
   /** False when its file is damaged or gone, or some of it was found damaged so far; all that is reported. */
@@ -156,6 +178,19 @@ export class DayFiles {
 
   #paths(): ReadonlySet<string> {
     return new Set([...this.#days.values()].map((day) => this.fileOf(day)));
+  }
+
+  #extents(day: number, series: SeriesId, block: number): readonly Extent[] | undefined {
+    return this.#read(day, (file) => file.extents(series, block));
+  }
+
+  #decode(day: number, series: SeriesId, find: (file: DayFile) => StoredRun | undefined): Run | undefined {
+    return this.#read(day, (file) => {
+      const stored = find(file);
+      const run = stored && this.#blobs.run(series, stored, (id) => file.times(id), day);
+      if (stored && !run) this.#damaged.add(day); // which was reported
+      return run;
+    });
   }
 
   #read<Result>(day: number, act: (file: DayFile) => Result): Result | undefined {
@@ -250,4 +285,8 @@ function isThere(path: string): boolean {
     if (!(error instanceof Error)) throw error;
     return true;
   }
+}
+
+function isTouched({ firstMs, lastMs }: Extent, fromMs: number, toMs: number): boolean {
+  return firstMs < toMs && lastMs >= fromMs;
 }

@@ -78,13 +78,13 @@ export class DayWork {
 
   #startCompact(policy: RetentionPolicy, today: number): boolean {
     const { house, removals } = this.#with;
-    const { parts, open, siblings, definitions, hook } = house;
+    const { parts, open, siblings, definitions, hook, maxBlockSamples } = house;
     const busy = new Set(open.numbers().map(dayOfWindow)); // what is unsealed of a day must have come after all that its file holds
     const due = [...parts.days()].filter((day) => day < today && !busy.has(day) && this.#isWorthCompacting(day)).sort((a, b) => a - b)[0];
     if (due === undefined) return false;
     const neededBytes = this.#roomFor(policy, due);
     if (house.freeBytes() < neededBytes) return removals.makeRoom(neededBytes, due);
-    this.#compact = new CompactJob(this.#sealed, due, { siblings, definitions, hook });
+    this.#compact = new CompactJob(this.#sealed, due, { siblings, definitions, hook, maxBlockSamples });
     return true;
   }
 
@@ -128,7 +128,7 @@ export class DayWork {
     settlement.request();
   }
 
-  /** What is wrong with a day and not with the disk does not keep other days from their files: more samples of a series than a block may have. */
+  /** What is wrong with a day and not with the disk does not keep other days from their files: samples that cannot be coded. */
   #tryOn(job: CompactJob, isOver: () => boolean): boolean {
     try {
       return job.step(isOver);

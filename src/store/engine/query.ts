@@ -17,7 +17,7 @@ import { Aggregate } from './aggregate.ts';
 import { DAY_MS } from './grid.ts';
 import { isUsable, type Sample } from './latest.ts';
 import { mergeTag, type RankedRun, visitMerged } from './merge.ts';
-import { type Layout, runOf, type Slab, sampleAt, slabs } from './reader.ts';
+import { backward, forward, type Layout, runOf, type Slab, sampleAt } from './reader.ts';
 import type { Rollups } from './rollups.ts';
 import type { Run } from './run.ts';
 
@@ -67,7 +67,7 @@ export class Query {
       return true;
     };
     let last: string | null = null;
-    for (const slab of slabs(this.#layout, range.from, range.to)) {
+    for (const slab of forward(this.#layout, range, query.series)) {
       const runs = this.#ranked(ranking, slab);
       if (skip > 0 && !start && ranking.simple) {
         const rows = runs.reduce((sum, { run }) => sum + run.count, 0);
@@ -86,7 +86,7 @@ export class Query {
     const ranking = this.#rank(query.series);
     const found: (Found | undefined)[] = ranking.tags.map(() => undefined);
     let left = found.length;
-    for (const slab of [...slabs(this.#layout, query.range.from, query.range.to)].reverse()) {
+    for (const slab of backward(this.#layout, query.range, query.series)) {
       if (left === 0) break;
       for (const rank of found.keys()) {
         if (found[rank]) continue;
@@ -114,7 +114,7 @@ export class Query {
     const { from, to } = query.range;
     const ranking = this.#rank(query.series);
     const gaps: Gap[] = [];
-    let since: UnixMs | null = this.#isBadBefore(ranking, from) ? from : null;
+    let since: UnixMs | null = this.#isBadBefore(ranking, query) ? from : null;
     const follow = ({ run }: RankedRun, index: number): boolean => {
       const bad = (run.status?.[index] ?? 0) >= BAD;
       const timeMs = run.timeMs[index] as UnixMs;
@@ -124,7 +124,7 @@ export class Query {
       since = null;
       return gaps.length < query.limit;
     };
-    for (const slab of slabs(this.#layout, from, to)) {
+    for (const slab of forward(this.#layout, query.range, query.series)) {
       if (!visitMerged(this.#ranked(ranking, slab), follow)) return gaps;
     }
     if (since !== null && since < to) gaps.push({ from: since, to });
@@ -134,7 +134,7 @@ export class Query {
   count(query: SeriesQuery & { readonly atMost: number }): number {
     const ranking = this.#rank(query.series);
     let rows = 0;
-    for (const slab of slabs(this.#layout, query.range.from, query.range.to)) {
+    for (const slab of forward(this.#layout, query.range, query.series)) {
       for (let rank = 0; rank < ranking.tags.length; rank++) rows += this.#tagRun(ranking, rank, slab).count;
       if (rows >= query.atMost) return query.atMost;
     }
@@ -159,9 +159,11 @@ export class Query {
     return members.map((series) => ({ rank, series, run: runOf(this.#layout, slab, series, members.length > 1) }));
   }
 
-  /** Whether the newest sample of the month before a time was bad. */
-  #isBadBefore(ranking: Ranking, timeMs: UnixMs): boolean {
-    for (const slab of [...slabs(this.#layout, timeMs - GAP_LOOK_BACK_MS, timeMs)].reverse()) {
+  /** Whether the newest sample of the month before the range was bad. */
+  #isBadBefore(ranking: Ranking, query: SeriesQuery): boolean {
+    const { from } = query.range;
+    const before = { from: (from - GAP_LOOK_BACK_MS) as UnixMs, to: from };
+    for (const slab of backward(this.#layout, before, query.series)) {
       let newest: boolean | undefined;
       visitMerged(this.#ranked(ranking, slab), ({ run }, index) => {
         newest = (run.status?.[index] ?? 0) >= BAD;
@@ -174,7 +176,8 @@ export class Query {
 
   /** The newest sample of a series that is not bad and has a value, looked for from its newest on back, a month at most. */
   newestUsable(series: SeriesId, newestMs: number): Sample | undefined {
-    for (const slab of [...slabs(this.#layout, newestMs - LOOK_BACK_MS, newestMs + 1)].reverse()) {
+    const range = { from: (newestMs - LOOK_BACK_MS) as UnixMs, to: (newestMs + 1) as UnixMs };
+    for (const slab of backward(this.#layout, range, [series])) {
       const run = runOf(this.#layout, slab, series, false);
       for (let index = run.count - 1; index >= 0; index--) {
         const sample = sampleAt(run, index);

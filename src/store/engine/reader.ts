@@ -1,10 +1,11 @@
 /** Reads samples from wherever they lie: day files, sealed parts, windows being sealed, open windows; merged, in time order. */
 import type { Sequence, SeriesId } from '../../core/tag.ts';
-import { MAX_TIME_MS, MIN_TIME_MS } from '../../core/time.ts';
+import { MAX_TIME_MS, MIN_TIME_MS, type UnixMs } from '../../core/time.ts';
+import type { TimeRange } from '../telemetry.ts';
 import type { Blobs } from './blobs.ts';
 import type { CatalogueReads, Part } from './catalogue-reads.ts';
 import type { DayFiles } from './day-files.ts';
-import { BLOCKS_PER_DAY, DAY_BLOCK_MS, DAY_MS, dayOf, dayOfWindow, WINDOW_MS, WINDOWS_PER_DAY } from './grid.ts';
+import { BLOCKS_PER_DAY, DAY_BLOCK_MS, DAY_MS, dayOf, dayOfWindow, WINDOW_MS, WINDOWS_PER_DAY, windowOf } from './grid.ts';
 import type { Sample } from './latest.ts';
 import type { PartIndex } from './part-index.ts';
 import type { RollupDays } from './rollup-days.ts';
@@ -63,6 +64,29 @@ export function* slabs(layout: Layout, fromMs: number, toMs: number): Generator<
   }
 }
 
+/** The same stretch in quarters of an hour where one of the series has many samples in it. */
+export function* finer(layout: Layout, slab: Slab, series: readonly SeriesId[]): Generator<Slab, void, undefined> {
+  const { block, fromMs, toMs } = slab;
+  if (!block || !series.some((id) => layout.days.isLong(block.day, id, block.block))) {
+    yield slab;
+    return;
+  }
+  for (let window = windowOf(fromMs); window * WINDOW_MS < toMs; window++) {
+    const windows = slab.windows.filter((late) => late === window);
+    yield { fromMs: Math.max(fromMs, window * WINDOW_MS), toMs: Math.min(toMs, (window + 1) * WINDOW_MS), windows, block };
+  }
+}
+
+/** The slabs in which some series are read, ascending. */
+export function* forward(layout: Layout, { from, to }: TimeRange, series: readonly SeriesId[]): Generator<Slab, void, undefined> {
+  for (const slab of slabs(layout, from, to)) yield* finer(layout, slab, series);
+}
+
+/** The same from the newest on back. */
+export function* backward(layout: Layout, { from, to }: TimeRange, series: readonly SeriesId[]): Generator<Slab, void, undefined> {
+  for (const slab of [...slabs(layout, from, to)].reverse()) yield* [...finer(layout, slab, series)].reverse();
+}
+
 /**
  * Samples of a series in a slab. With `ordered` the run tells its order among others of its tag: a day file came before the seals of a
  * window, these came one after the other, and before what is not sealed.
@@ -72,7 +96,7 @@ export function runOf(layout: Layout, slab: Slab, series: SeriesId, ordered: boo
   const add = (run: Run | undefined, level: number) => {
     if (run) runs.push(ordered ? { ...run, order: atLevel(run, level) } : run);
   };
-  if (slab.block) add(layout.days.run(slab.block.day, series, slab.block.block), 0);
+  if (slab.block) add(layout.days.run(slab.block.day, series, slab.block.block, slab), 0);
   for (const window of slab.windows) {
     let seal = 0;
     let before: Part | undefined;
@@ -96,7 +120,8 @@ export function partRun({ catalogue, blobs }: Layout, part: Part, series: Series
 export function newestSamples(layout: Layout, series: readonly SeriesId[]): Map<SeriesId, Sample> {
   const newest = new Map<SeriesId, Sample>();
   let left = series;
-  for (const slab of [...slabs(layout, MIN_TIME_MS, MAX_TIME_MS + 1)].reverse()) {
+  const always = { from: MIN_TIME_MS as UnixMs, to: (MAX_TIME_MS + 1) as UnixMs };
+  for (const slab of backward(layout, always, series)) {
     if (left.length === 0) break;
     for (const id of left) {
       const run = runOf(layout, slab, id, false);

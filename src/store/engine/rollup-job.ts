@@ -4,8 +4,8 @@
  */
 import type { SeriesId } from '../../core/tag.ts';
 import type { OwnLayout } from './compact-job.ts';
-import { BLOCKS_PER_DAY, DAY_BLOCK_MS, DAY_MS } from './grid.ts';
-import { runOf } from './reader.ts';
+import type { Stretch } from './day-files.ts';
+import { BLOCKS_PER_DAY, DAY_MS } from './grid.ts';
 import { RollupBuilder, type SeriesRollup } from './rollup.ts';
 import type { RollupDay } from './rollup-days.ts';
 
@@ -22,6 +22,8 @@ export class RollupJob {
   readonly #left: SeriesId[];
   readonly #rollup = new RollupBuilder();
   #block = 0;
+  /** Of these four hours the blocks that are left, the last one first. */
+  #stretches: Stretch[] | undefined;
   #pending: SeriesRollup[] = [];
   #bytes = 0;
   #isWhole = true;
@@ -68,8 +70,7 @@ export class RollupJob {
     }
     const series = this.#left.at(-1);
     if (series === undefined) return false;
-    this.#fold(series, this.#block++);
-    if (this.#block < BLOCKS_PER_DAY) return true;
+    if (this.#fold(series) || ++this.#block < BLOCKS_PER_DAY) return true;
     this.#pending.push({ series, data: this.#rollup.encode() });
     this.#rollup.clear();
     this.#block = 0;
@@ -77,10 +78,15 @@ export class RollupJob {
     return true;
   }
 
-  #fold(series: SeriesId, block: number): void {
-    const startMs = this.day * DAY_MS;
-    const fromMs = startMs + block * DAY_BLOCK_MS;
-    const slab = { fromMs, toMs: fromMs + DAY_BLOCK_MS, windows: [], block: { day: this.day, block } };
-    this.#rollup.add(runOf(this.#layout, slab, series, false), startMs, 0);
+  /** One block; false when there is none left in these four hours. */
+  #fold(series: SeriesId): boolean {
+    const { days } = this.#layout;
+    this.#stretches ??= [...days.stretches(this.day, series, this.#block)].reverse();
+    const stretch = this.#stretches.at(-1);
+    const run = stretch && days.run(this.day, series, this.#block, stretch);
+    if (run) this.#rollup.add(run, this.day * DAY_MS, 0);
+    if (stretch) this.#stretches.pop();
+    else this.#stretches = undefined;
+    return stretch !== undefined;
   }
 }
