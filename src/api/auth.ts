@@ -39,6 +39,9 @@ export class Authenticator {
   readonly #presented = new WeakMap<object, { readonly authorization: string; readonly sha256: string }>();
   readonly #lookups = new Map<string, Promise<StoredToken | undefined>>();
 
+  /** As many requests share one wait for it, and one timer. */
+  readonly #waits = new Map<string, Promise<StoredToken | undefined>>();
+
   constructor(records: Pick<RecordStore, 'tokenByHash'>, clock: Clock, backOff: BackOff) {
     this.#records = records;
     this.#clock = clock;
@@ -76,7 +79,12 @@ export class Authenticator {
     const nowMs = this.#clock.monotonicMs();
     if (entry && nowMs < entry.recheckMs) return entry.token;
     const lookup = this.#lookUp(sha256);
-    return entry && nowMs < entry.recheckMs + MAX_UNCONFIRMED_MS ? this.#patiently(lookup, entry.token) : lookup;
+    if (!entry || nowMs >= entry.recheckMs + MAX_UNCONFIRMED_MS) return lookup;
+    const running = this.#waits.get(sha256);
+    if (running) return running;
+    const wait = this.#patiently(lookup, entry.token).finally(() => this.#waits.delete(sha256));
+    this.#waits.set(sha256, wait);
+    return wait;
   }
 
   async #patiently(lookup: Promise<StoredToken | undefined>, known: StoredToken): Promise<StoredToken | undefined> {

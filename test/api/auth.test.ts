@@ -144,4 +144,25 @@ describe('a store that falls silent', () => {
     const unanswered = Promise.resolve(authenticator.authenticate(`Bearer ${token}`, NOBODY)).then(() => 'let in');
     expect(await Promise.race([unanswered, new Promise((resolve) => setImmediate(() => resolve('waits')))])).toBe('waits');
   });
+
+  it('is waited for by one timer, however many requests come meanwhile', async () => {
+    const services = new FakeServices();
+    let timers = 0;
+    const clock = {
+      ...services.clock,
+      sleep: () => {
+        timers++;
+        return new Promise<never>(() => undefined);
+      },
+    };
+    const authenticator = new Authenticator(services.records, clock, new BackOff(clock));
+    const header = `Bearer ${services.addToken(['read:assets'])}`;
+    await authenticator.authenticate(header, NOBODY);
+    for (let second = 1; second <= 2; second++) {
+      services.advance(1_000);
+      const tokens = await Promise.all(Array.from({ length: 20 }, () => authenticator.authenticate(header, NOBODY)));
+      expect(tokens.map(({ scopes }) => scopes)).toEqual(Array.from({ length: 20 }, () => ['read:assets']));
+      expect(timers).toBe(second);
+    }
+  });
 });
