@@ -23,7 +23,7 @@ export const explainSchema = z
     type: z.string().nullable(),
     endpoint: z.string().nullable(),
     address: wordsSchema.describe('at the device, in the words of its protocol'),
-    decode: wordsSchema.describe('what is done to the raw value'),
+    decode: wordsSchema.describe('what is done to the raw value; of a derived tag the tag behind each name of its expression'),
     raw: wordsSchema.describe(
       'the newest that the device said, before anything was made of it; a deadband may have kept an older value on show',
     ),

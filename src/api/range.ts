@@ -24,7 +24,7 @@ export const intervalParam = parsed(
 );
 
 export const zoneParam = parsed((text) => (isZone(text) ? text : undefined), 'must be an IANA time zone, such as Europe/Berlin', {
-  description: 'IANA time zone that buckets of a day follow',
+  description: 'IANA time zone whose midnights buckets of whole days begin at; several days are counted from 1970-01-01',
   default: 'UTC',
 }).default('UTC');
 
@@ -53,11 +53,12 @@ export function rangeOf(request: RangeRequest, nowMs: UnixMs): TimeRange {
   return { from, to };
 }
 
-/** One-day buckets follow the calendar of the zone; shorter ones start alike in all zones. Throws `validation_error`. */
-export function stepOf(interval: Interval, tz: string): Step {
-  if (tz === 'UTC' || interval.ms < DAY_MS) return { ms: interval.ms };
-  if (interval.ms === DAY_MS) return { calendar: '1d', tz };
-  throw invalid([{ field: 'tz', message: 'works with the interval 1d; several days start in UTC' }]);
+/**
+ * Buckets of whole days follow the calendar of the zone, several days counted from 1970-01-01 as in UTC; all others start alike in all zones.
+ */
+export function stepOf({ ms }: Interval, tz: string): Step {
+  if (tz === 'UTC' || ms % DAY_MS !== 0) return { ms };
+  return ms === DAY_MS ? { calendar: '1d', tz } : { days: ms / DAY_MS, tz };
 }
 
 /** Throws `range_too_large` when `tags` tags over the range could give more buckets than one answer may be made of. */

@@ -6,7 +6,6 @@ import type { ApiServices, HttpSettings, StreamsState, StreamView } from '../api
 import type { Emit } from '../core/emit.ts';
 import type { Log } from '../core/log.ts';
 import { API_SOURCE } from '../core/tag.ts';
-import type { UnixMs } from '../core/time.ts';
 import { TWIN_TYPES } from '../core/twin-type.ts';
 import { DashboardRegistry } from '../dashboard/registry.ts';
 import { pollingIntervalMs } from '../drivers/registry.ts';
@@ -17,6 +16,7 @@ import type { Supervisor } from '../ingest/supervisor.ts';
 import type { StoreClient } from '../store/client.ts';
 import { METRICS_CONTENT_TYPE, Metrics } from '../system/metrics.ts';
 import type { WallClock } from '../system/wall-clock.ts';
+import { lastSyncMs } from '../twin/last-sync.ts';
 import type { LiveValues } from '../twin/live.ts';
 import type { TwinRegistry } from '../twin/registry.ts';
 import type { TwinSync } from '../twin/sync.ts';
@@ -110,12 +110,7 @@ export function apiServices(parts: Parts): ApiServices {
     sync: (twin, options) => parts.sync.run(twin, options),
     lastSyncMs: (tenant, twinId) => {
       const twin = twins.get(tenant, twinId);
-      const times = twin?.sensors.map((sensor) => live.reading(tenant, sensor.binding)?.valueMs ?? null) ?? [];
-      if (twin) times.push(parts.sync.lastMs(twin));
-      return times.reduce<UnixMs | null>(
-        (newest, timeMs) => (timeMs !== null && (newest === null || timeMs > newest) ? timeMs : newest),
-        null,
-      );
+      return twin ? lastSyncMs(twin, parts.sync.lastMs(twin), (binding) => live.reading(tenant, binding)) : null;
     },
   };
 }

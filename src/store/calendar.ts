@@ -27,7 +27,8 @@ export class Buckets {
       };
     } else {
       const zone = new Zone(step.tz);
-      this.#find = (timeMs) => calendarBucket(zone, step.calendar, timeMs);
+      const unit = 'days' in step ? step.days : step.calendar;
+      this.#find = (timeMs) => calendarBucket(zone, unit, timeMs);
     }
   }
 
@@ -37,7 +38,10 @@ export class Buckets {
   }
 }
 
-function calendarBucket(zone: Zone, unit: '1d' | '1w' | '1mo', timeMs: number): Bucket {
+/** So many days, or what varies or begins on a Monday. */
+type Unit = number | '1d' | '1w' | '1mo';
+
+function calendarBucket(zone: Zone, unit: Unit, timeMs: number): Bucket {
   const localDay = Math.floor((timeMs + zone.offsetMs(timeMs)) / DAY_MS);
   const [first, next] = localSpan(unit, localDay);
   const to = zone.midnightMs(next);
@@ -47,7 +51,11 @@ function calendarBucket(zone: Zone, unit: '1d' | '1w' | '1mo', timeMs: number): 
 }
 
 /** The local day numbers on which the unit around `localDay` starts and the next one starts. */
-function localSpan(unit: '1d' | '1w' | '1mo', localDay: number): readonly [number, number] {
+function localSpan(unit: Unit, localDay: number): readonly [number, number] {
+  if (typeof unit === 'number') {
+    const first = Math.floor(localDay / unit) * unit;
+    return [first, first + unit];
+  }
   if (unit === '1d') return [localDay, localDay + 1];
   if (unit === '1w') {
     const monday = localDay - ((((localDay - FIRST_MONDAY_DAY) % 7) + 7) % 7);
@@ -132,7 +140,11 @@ export function isTimeZone(name: string): boolean {
 
 /** How many buckets of `step` a range can have at most. */
 export function bucketCount(step: Step, from: UnixMs, to: UnixMs): number {
-  const shortestMs =
-    'ms' in step ? step.ms : { '1d': 23 * HOUR_MS, '1w': 7 * DAY_MS - HOUR_MS, '1mo': 28 * DAY_MS - HOUR_MS }[step.calendar];
-  return Math.ceil((to - from) / shortestMs) + 1;
+  return Math.ceil((to - from) / shortestMs(step)) + 1;
+}
+
+function shortestMs(step: Step): number {
+  if ('ms' in step) return step.ms;
+  if ('days' in step) return step.days * DAY_MS - HOUR_MS;
+  return { '1d': 23 * HOUR_MS, '1w': 7 * DAY_MS - HOUR_MS, '1mo': 28 * DAY_MS - HOUR_MS }[step.calendar];
 }

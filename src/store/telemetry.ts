@@ -44,8 +44,14 @@ export interface RawPage {
 
 export type Aggregation = 'avg' | 'min' | 'max' | 'sum' | 'count' | 'first' | 'last';
 
-/** Fixed steps start at multiples of `ms` since the epoch (UTC); calendar steps at midnight in the IANA zone `tz`. */
-export type Step = { readonly ms: number } | { readonly calendar: '1d' | '1w' | '1mo'; readonly tz: string };
+/**
+ * Fixed steps start at multiples of `ms` since the epoch (UTC); calendar steps at midnight in the IANA zone `tz`, several `days` (2 and more) at
+ * each such day since 1970-01-01.
+ */
+export type Step =
+  | { readonly ms: number }
+  | { readonly calendar: '1d' | '1w' | '1mo'; readonly tz: string }
+  | { readonly days: number; readonly tz: string };
 
 export interface AggregateQuery {
   readonly series: readonly SeriesId[];

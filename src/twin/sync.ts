@@ -63,6 +63,7 @@ export interface SyncResult {
   /** `failed`: no bound tag could be read; `timed_out`: none within the time. */
   readonly status: 'completed' | 'partial' | 'skipped' | 'failed' | 'timed_out';
   readonly timeMs: UnixMs;
+  /** Read at a device: what speaks by itself and is in step is not among them. */
   readonly sensorsUpdated: number;
   readonly actuatorsUpdated: number;
   /** By id of the sensor or, where no sensor has it, of the actuator. */
@@ -164,20 +165,21 @@ export class TwinSync {
     const answers = new Map([...tags.keys()].map((key, index) => [key, found[index]]));
     const errors = parts.flatMap((part) => this.#errorsOf(twin.tenant, part, answers));
     const failed = new Set(errors.map(({ part, id, source }) => `${part}\0${id}\0${source}`));
-    const updated = parts.filter(({ part, id, tags: own }) => own.some(({ sourceId }) => !failed.has(`${part}\0${id}\0${sourceId}`)));
-    if (parts.length > 0 && updated.length === 0) {
+    const inStep = parts.filter(({ part, id, tags: own }) => own.some(({ sourceId }) => !failed.has(`${part}\0${id}\0${sourceId}`)));
+    if (parts.length > 0 && inStep.length === 0) {
       const status = errors.every(({ code }) => code === 'timeout') ? 'timed_out' : 'failed';
       return { ...nothing(status, clock.now()), errors };
     }
     if (tags.size > 0 && !(await this.#isCommitted())) return nothing('timed_out', clock.now());
     const timeMs = clock.now();
     if (errors.length === 0) await this.#remember(twin, timeMs);
+    const read = parts.filter(({ tags: own }) => own.some((tag) => answers.get(tagKeyOf(tag))?.ok));
     return {
       status: errors.length === 0 ? 'completed' : 'partial',
       timeMs,
-      sensorsUpdated: updated.filter(({ part }) => part === 'sensor').length,
-      actuatorsUpdated: updated.filter(({ part }) => part === 'actuator').length,
-      changes: this.#changes(twin, updated, before),
+      sensorsUpdated: read.filter(({ part }) => part === 'sensor').length,
+      actuatorsUpdated: read.filter(({ part }) => part === 'actuator').length,
+      changes: this.#changes(twin, inStep, before),
       errors,
     };
   }
@@ -228,9 +230,9 @@ export class TwinSync {
     return reading !== undefined && reading.quality !== 'bad' && this.#options.clock.now() - reading.newestMs < FRESH_MS;
   }
 
-  #changes(twin: Twin, updated: readonly Bound[], before: ReadonlyMap<Bound, Scalar | null>): ReadonlyMap<string, SyncChange> {
+  #changes(twin: Twin, inStep: readonly Bound[], before: ReadonlyMap<Bound, Scalar | null>): ReadonlyMap<string, SyncChange> {
     const changes = new Map<string, SyncChange>();
-    for (const part of updated) {
+    for (const part of inStep) {
       const old = before.get(part) ?? null;
       const now = this.#options.devices.reading(twin.tenant, part.binding)?.value ?? null;
       if (!Object.is(old, now) && !changes.has(part.id)) changes.set(part.id, { before: old, after: now });

@@ -362,7 +362,7 @@ describe.skipIf(await leaveOut('mosquitto'))('mosquitto', () => {
 
   test('a device that says otherwise, or nothing, has not confirmed; reading now cannot be', async () => {
     expect(await house.write('hall', 'limited', 80)).toMatchObject({ ok: false, code: 'write_not_confirmed', reported: { value: 50 } });
-    expect(await house.write('hall', 'dead', 1)).toMatchObject({ ok: false, code: 'write_not_confirmed' });
+    expect(await house.write('hall', 'dead', 1)).toMatchObject({ ok: false, code: 'timeout' });
     const read = await house.supervisor.readNow([{ sourceId: 'hall', assetId: 'hall', tagName: 'valve' }], never);
     expect(read).toMatchObject([{ ok: false, code: 'not_supported' }]);
   });

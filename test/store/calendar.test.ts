@@ -83,6 +83,23 @@ describe('calendar buckets', () => {
     );
   });
 
+  it('of several days are those of UTC, moved to the midnights of the zone', () => {
+    fc.assert(
+      fc.property(zoneAndTime, fc.integer({ min: 2, max: 400 }), ([tz, timeMs], days) => {
+        const { date } = localDays(tz);
+        const { from, to } = new Buckets({ days, tz }).of(timeMs);
+        expect(from).toBeLessThanOrEqual(timeMs);
+        expect(timeMs).toBeLessThan(to);
+        for (const edge of [from, to]) {
+          expect(date(edge - 1) < date(edge)).toBe(true);
+          if (tz === 'Pacific/Apia') continue; // the day that was skipped may have been the first of its bucket
+          expect(Math.abs(Date.parse(date(edge)) / DAY) % days).toBe(0);
+        }
+      }),
+      { numRuns: 300 },
+    );
+  });
+
   it('tile time without a hole and without overlap, in whatever order they are asked for', () => {
     fc.assert(
       fc.property(

@@ -30,6 +30,7 @@ import type { LedgerCounts, SourceView } from '../../src/ingest/source-state.ts'
 import type { AuditEntry, AuditFilter, KeptRequest, RequestKey, StoredToken } from '../../src/store/records.ts';
 import type { AggregateQuery, Columns, SeriesQuery, TelemetryReads } from '../../src/store/telemetry.ts';
 import { requireOwn } from '../../src/twin/edit.ts';
+import { lastSyncMs } from '../../src/twin/last-sync.ts';
 import { type Devices, TwinSync } from '../../src/twin/sync.ts';
 import type { Binding, LiveReading, Sensor, Twin } from '../../src/twin/twin.ts';
 import { FakeSources } from './fake-sources.ts';
@@ -457,10 +458,7 @@ export class FakeServices implements ApiServices {
 
   readonly lastSyncMs = (tenant: string, twinId: string): UnixMs | null => {
     const twin = this.twins.get(tenant, twinId);
-    const times = (twin?.sensors ?? []).map(({ binding }) => this.#reading(tenant, binding)?.valueMs ?? null);
-    if (twin) times.push(this.synchronizer.lastMs(twin));
-    const known = times.filter((timeMs) => timeMs !== null);
-    return known.length > 0 ? (Math.max(...known) as UnixMs) : null;
+    return twin ? lastSyncMs(twin, this.synchronizer.lastMs(twin), (binding) => this.#reading(tenant, binding)) : null;
   };
 
   readonly doorLedger = (): LedgerCounts => this.doorCounts;

@@ -229,7 +229,7 @@ describe('a sync', () => {
     plant.faults.set('cell', { ok: false, code: 'not_supported', message: 'speaks when it likes' });
     plant.show('pressure', 2.5);
     await plant.clock.advance(59_999);
-    expect(await plant.sync.run(PUMP, FORCED)).toMatchObject({ status: 'completed', sensorsUpdated: 2 });
+    expect(await plant.sync.run(PUMP, FORCED)).toMatchObject({ status: 'completed', sensorsUpdated: 1, actuatorsUpdated: 1 });
     await plant.clock.advance(1);
     const late = await plant.sync.run(PUMP, FORCED);
     expect(late).toMatchObject({ status: 'partial', sensorsUpdated: 1 });

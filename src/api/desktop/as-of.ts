@@ -1,5 +1,5 @@
 /** The values of a twin as they were at some time, from the store. */
-import { qualityOf, type StatusCode } from '../../core/status.ts';
+import { isBad, qualityOf, type StatusCode, UNCERTAIN } from '../../core/status.ts';
 import type { SeriesId } from '../../core/tag.ts';
 import { MIN_TIME_MS, type UnixMs } from '../../core/time.ts';
 import { type Binding, type LiveReading, type Twin, tagOf } from '../../twin/twin.ts';
@@ -7,7 +7,7 @@ import { invalid } from '../problem.ts';
 import type { ApiServices } from '../services.ts';
 import { cellOf } from '../values.ts';
 
-/** A tag that has said nothing for a month had no known value; further back the search would open a file for each day of years. */
+/** Further back the search would open a file for each day of years. What the present value alone knows of is found all the same. */
 const LOOK_BACK_MS = 31 * 86_400_000;
 
 export interface PastValues {
@@ -42,7 +42,18 @@ export async function valuesAsOf(services: ApiServices, twin: Twin, atMs: UnixMs
       });
     }
   }
-  return { fromMs, reading: (_tenant, binding) => found.get(keyOf(binding)) };
+  return { fromMs, reading: (tenant, binding) => found.get(keyOf(binding)) ?? presentOf(services, { tenant, binding, atMs }) };
+}
+
+/** The value that is shown now, where it was the newest then too: a switch may stand for years. Of its own quality a later bad sample leaves no trace. */
+function presentOf(
+  { live }: ApiServices,
+  { tenant, binding, atMs }: { readonly tenant: string; readonly binding: Binding; readonly atMs: UnixMs },
+): LiveReading | undefined {
+  const present = live.reading(tenant, binding);
+  if (!present || present.valueMs === null || present.valueMs > atMs) return undefined;
+  const status = isBad(present.status) ? UNCERTAIN : present.status;
+  return { ...present, status, quality: qualityOf(status), newestMs: present.valueMs };
 }
 
 function seriesOf(services: ApiServices, tenant: string, bindings: readonly Binding[], source: string | undefined): readonly SeriesId[] {

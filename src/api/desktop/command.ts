@@ -63,8 +63,12 @@ export function desiredState(
   const owner = services.devices.owner(twin.tenant, at);
   const last = owner && services.devices.lastCommand(owner, at);
   if (!last || (last.failure === null && !last.pending)) return undefined;
-  const shown = actuator.type === 'binary' && reported !== null ? Boolean(reported) : reported;
-  return shown === last.value ? undefined : last;
+  return asShown(actuator, reported) === asShown(actuator, last.value) ? undefined : last;
+}
+
+function asShown({ type }: Actuator, value: Scalar | null): Scalar | null {
+  if (type === 'binary') return value === null ? null : Boolean(value);
+  return typeof value === 'boolean' ? Number(value) : value;
 }
 
 const PROBLEM_OF: Partial<Record<ErrorCode, ProblemCode>> = {

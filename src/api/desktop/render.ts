@@ -73,7 +73,7 @@ export function renderActuator(commands: CommandView, twin: Twin, actuator: Actu
     name: actuator.name,
     description: actuator.description ?? null,
     type: actuator.type,
-    current_state: actuator.type === 'binary' ? asSwitch(value) : value,
+    current_state: actuator.type === 'binary' ? asSwitch(value) : asNumber(value),
     last_updated: isoOrNull(reading?.valueMs),
     ...(desired ? { desired_state: renderScalar(desired.value) } : undefined),
     ...(binding ? { binding: { ...renderBinding(binding), ...limitsOf(binding) } } : undefined),
@@ -83,6 +83,11 @@ export function renderActuator(commands: CommandView, twin: Twin, actuator: Actu
 /** A coil reads as true or false, a register behind a switch as a number. */
 function asSwitch(value: JsonValue): JsonValue {
   return typeof value === 'number' ? value !== 0 : value;
+}
+
+/** Behind a continuous one may be a coil. */
+function asNumber(value: JsonValue): JsonValue {
+  return typeof value === 'boolean' ? Number(value) : value;
 }
 
 function limitsOf({ min, max }: ActuatorBinding) {

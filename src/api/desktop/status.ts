@@ -3,7 +3,8 @@ import { z } from 'zod';
 import { SEVERITIES } from '../../alerts/alert.ts';
 import { toIso } from '../../core/time.ts';
 import { healthOf, REASON_CODES } from '../../twin/health.ts';
-import { tagOf } from '../../twin/twin.ts';
+import { type Twin, tagOf } from '../../twin/twin.ts';
+import { hasScope } from '../auth.ts';
 import type { Operation } from '../operation.ts';
 import { type Answer, type Call, documented, ok, type Route, route } from '../route.ts';
 import { timeSchema } from '../schema.ts';
@@ -19,7 +20,9 @@ const statusSchema = z.object({
   name: z.string(),
   status: z.enum(['active', 'inactive', 'archived']),
   health: z.enum(['good', 'warning', 'critical', 'unknown']),
-  last_sync: timeSchema.nullable().describe('of the newest sample or the last completed synchronization'),
+  last_sync: timeSchema
+    .nullable()
+    .describe('of the newest sample of a sensor or an actuator that is not bad, or of the last completed synchronization'),
   sensors: z.object({ total: z.int(), healthy: z.int(), warning: z.int(), error: z.int() }),
   actuators: z.object({ total: z.int(), operational: z.int(), error: z.int() }),
   reasons: z.array(
@@ -33,7 +36,8 @@ const statusSchema = z.object({
   ),
   alerts: z
     .array(z.object({ id: z.string(), severity: z.enum(SEVERITIES), message: z.string(), created_at: timeSchema }))
-    .describe('those that are not resolved, the newest first, at most 50'),
+    .optional()
+    .describe('those that are not resolved, the newest first, at most 50; only for tokens with read:alerts'),
 });
 
 const GET_TWIN_STATUS: Operation = {
@@ -112,11 +116,15 @@ function status(services: ApiServices, call: Call): Answer {
       sensors: judged.sensors,
       actuators: judged.actuators,
       reasons: judged.reasons,
-      alerts: services.alerting
-        .openAlerts(call.tenant)
-        .filter(({ assetId }) => assetId === twin.id)
-        .slice(0, MAX_ALERTS)
-        .map(({ id, severity, message, triggeredMs }) => ({ id, severity, message, created_at: toIso(triggeredMs) })),
+      ...(hasScope(call.token, 'read:alerts') ? { alerts: openAlerts(services, twin) } : undefined),
     },
   });
+}
+
+function openAlerts({ alerting }: ApiServices, twin: Twin) {
+  return alerting
+    .openAlerts(twin.tenant)
+    .filter(({ assetId }) => assetId === twin.id)
+    .slice(0, MAX_ALERTS)
+    .map(({ id, severity, message, triggeredMs }) => ({ id, severity, message, created_at: toIso(triggeredMs) }));
 }

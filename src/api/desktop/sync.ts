@@ -25,8 +25,8 @@ const resultSchema = z.object({
   id: z.string(),
   sync_status: z.enum(['completed', 'partial', 'skipped']),
   sync_time: timeSchema.describe('of the last one where this one was skipped'),
-  sensors_updated: z.int(),
-  actuators_updated: z.int(),
+  sensors_updated: z.int().describe('that were read at their devices; those of devices that speak by themselves are not among them'),
+  actuators_updated: z.int().describe('likewise'),
   changes: z
     .record(z.string(), z.object({ old_value: valueSchema, new_value: valueSchema }))
     .describe('by id of the sensor or actuator: those whose value differs'),
@@ -49,8 +49,8 @@ const SYNC_TWIN: Operation = {
   summary: 'Synchronize a twin with its machine',
   description: [
     'Reads every bound tag at its device, past polling, and answers when the readings are on disk. One run at a time for each twin, shared',
-    'by its callers. A device that speaks by itself (MQTT) cannot be asked: its value counts when it came within the last minute, else it',
-    'is among the errors as `not_supported`.',
+    'by its callers. A device that speaks by itself (MQTT) cannot be asked: it is in step when its value came within the last minute, though it',
+    'is not counted as updated, and else among the errors as `not_supported`.',
   ].join('\n'),
   group: 'Twins',
   body: { schema: bodySchema, example: { force: false, timeout: 30 }, optional: true },
@@ -88,10 +88,10 @@ async function synchronize(services: ApiServices, call: Call): Promise<Answer> {
   const body = await readOptionalJson(call.request, JSON_BODY_LIMIT_BYTES);
   const { force, timeout } = validate(bodySchema, body === undefined ? {} : body);
   const result = await services.sync(twin, { force, timeoutMs: timeout * 1_000 });
-  const details = result.errors.map(({ id, message }) => ({ field: id, message }));
+  const details = result.errors.map(({ id, code }) => ({ field: id, message: ERRORS[code] }));
   switch (result.status) {
     case 'failed':
-      throw new ApiError('sync_failed', `None of the twin's tags could be read: ${result.errors[0]?.message}.`, { details });
+      throw new ApiError('sync_failed', `None of the twin's tags could be read. ${details[0]?.message}`, { details });
     case 'timed_out':
       throw new ApiError('sync_timed_out', `None of the twin's tags could be read in time, within ${timeout} s.`, { details });
     case 'completed':
@@ -117,6 +117,7 @@ function renderResult(twin: Twin, status: 'completed' | 'partial' | 'skipped', r
   };
 }
 
-function renderError({ part, id, source, code, message }: SyncError) {
-  return { part, id, data_source_id: source, code, message };
+/** The words of the code, as those of the driver may know hosts. */
+function renderError({ part, id, source, code }: SyncError) {
+  return { part, id, data_source_id: source, code, message: ERRORS[code] };
 }

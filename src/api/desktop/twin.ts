@@ -29,7 +29,7 @@ const UNASKED: CommandView['devices'] = { owner: () => undefined, lastCommand: (
 
 const metaSchema = z.object({
   at: timeSchema,
-  looked_back_to: timeSchema.describe('a tag without a usable sample between the two has no value'),
+  looked_back_to: timeSchema.describe('a tag without a usable sample between the two has no value, unless its present one is older'),
   past: z.array(z.enum(PAST)).describe('fields as of that time'),
   present: z.array(z.enum(PRESENT)).describe('fields as they are at present: their past is not kept'),
 });
@@ -39,7 +39,8 @@ const GET_TWIN: Operation = {
   summary: 'Get a twin with its present values',
   description: [
     'With `at` each sensor and actuator shows the newest usable sample at or before that time, its time and its quality, or null where there is',
-    'none within the 31 days before. This reads the history and needs the scope `read:telemetry` too.',
+    'none within the 31 days before; a present value that is older than these is found too. This reads the history and needs the scope',
+    '`read:telemetry` too.',
   ].join('\n'),
   group: 'Twins',
   query: twinQuery,

@@ -75,7 +75,19 @@ export function endpoint(config: unknown): string {
 
 /** Of a valid config and tag. */
 export function describe(_config: unknown, tag: unknown): TagOrigin {
-  const { expression, inputs } = tag as DerivedTag;
-  const places = Object.entries(inputs).map(([name, { asset_id: asset, tag_name: named }]) => [name, asset ? `${asset}/${named}` : named]);
+  const { expression, inputs, asset_id: own } = tag as DerivedTag;
+  const places = namesIn(expression).map((name) => {
+    const input: z.output<typeof inputSchema> = (Object.hasOwn(inputs, name) ? inputs[name] : undefined) ?? { tag_name: name };
+    return [name, placeOf(input, own)];
+  });
   return { address: present({ expression }), decode: Object.fromEntries(places) };
+}
+
+/** `tank/level`, `tank/level from plc`. */
+function placeOf(
+  { tag_name: tag, asset_id: asset, data_source_id: source }: z.output<typeof inputSchema>,
+  own: string | undefined,
+): string {
+  const at = asset ?? own;
+  return `${at === undefined ? tag : `${at}/${tag}`}${source === undefined ? '' : ` from ${source}`}`;
 }

@@ -142,7 +142,7 @@ export class Writer {
   }
 }
 
-/** Rejects `write_not_confirmed` where the device does not give the value back, else as the link does. */
+/** Rejects `timeout` where the device falls silent, and `write_not_confirmed` where it does not give the value back otherwise. */
 async function readBack(command: Command, exchange: Exchange): Promise<WrittenBytes> {
   const { point } = command;
   try {
@@ -151,7 +151,7 @@ async function readBack(command: Command, exchange: Exchange): Promise<WrittenBy
   } catch (error) {
     if (!isGatewayError(error)) throw error;
     const message = `"${point.tagName}" was written, but cannot be read back: ${messageOf(error)}`;
-    throw new GatewayError('write_not_confirmed', message, { cause: error });
+    throw new GatewayError(error.code === 'timeout' ? 'timeout' : 'write_not_confirmed', message, { cause: error });
   }
 }
 

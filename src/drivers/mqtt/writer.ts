@@ -29,7 +29,7 @@ export class Writer {
     this.#options = options;
   }
 
-  /** Rejects as `Driver.write` promises; `write_not_confirmed` when the tag says nothing in time. */
+  /** Rejects as `Driver.write` promises; `timeout` when the tag says nothing in time: the device may have carried it out. */
   async write(ref: TagRef, value: Scalar, signal: AbortSignal): Promise<Readback> {
     const { routes, sourceId, link } = this.#options;
     const tag = routes.tagOf(ref);
@@ -83,10 +83,7 @@ export class Writer {
     if (first instanceof GatewayError) throw first;
     const last = seen.last();
     if (last) return { reading: this.#readingOf(ref, tag, last), confirmed: first };
-    throw new GatewayError(
-      'write_not_confirmed',
-      `the broker took the command, but no reading of "${ref.tagName}" came within ${timeoutMs} ms`,
-    );
+    throw new GatewayError('timeout', `the broker took the command, but no reading of "${ref.tagName}" came within ${timeoutMs} ms`);
   }
 
   #readingOf({ assetId, tagName }: TagRef, { scale = 1, offset = 0 }: MqttTag, { value, status, timeMs }: ReadValue): Reading {

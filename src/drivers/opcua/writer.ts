@@ -119,14 +119,15 @@ export class Writer {
     return this.#call(this.#options.link.session.getBuiltInDataType(nodeId), `reading the type of ${nodeId.toString()}`, signal);
   }
 
-  /** Rejects `write_not_confirmed` where there is no answer. */
+  /** Rejects `timeout` where there is no answer in time, and `write_not_confirmed` where there is none for another reason. */
   async #readBack(tag: OpcuaTag, { nodeId }: Target, signal: AbortSignal): Promise<DataValue> {
     const reading = this.#options.link.session.read({ nodeId, attributeId: AttributeIds.Value }, 0);
     try {
       return await this.#call(reading, `reading back ${tag.node_id}`, signal);
     } catch (cause) {
       if (signal.aborted) throw cause;
-      throw new GatewayError('write_not_confirmed', `${tag.node_id} was written, but cannot be read back`, { cause });
+      const code = isGatewayError(cause, 'timeout') ? 'timeout' : 'write_not_confirmed';
+      throw new GatewayError(code, `${tag.node_id} was written, but cannot be read back`, { cause });
     }
   }
 

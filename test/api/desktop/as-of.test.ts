@@ -71,6 +71,19 @@ describe('a twin at a time', () => {
     expect((await valuesAt(plant(), '2025-12-02T00:00:00Z')).sensors[0]).toEqual(['level', -1, 'good', '00:00:00Z']);
   });
 
+  it('has what is set once and rarely, however long ago, as the present twin has it', async () => {
+    const client = plant();
+    const { services } = client;
+    services.addSample({ asset: 'pump', tag: 'free', timeMs: at('2025-10-01'), value: 7 });
+    services.addSample({ asset: 'pump', tag: 'never', timeMs: at('2025-10-01'), value: 3 });
+    services.addSample({ asset: 'pump', tag: 'never', timeMs: at('2026-01-06T11:00:00Z'), value: null, status: BAD });
+    const now = await valuesAt(client, '2026-01-06T12:00:00Z');
+    expect(now.free).toBe(7);
+    expect(now.sensors[2]).toEqual(['never', 3, 'uncertain', '00:00:00Z']);
+    expect((await valuesAt(client, '2025-10-01T00:00:00Z')).free).toBe(7);
+    expect((await valuesAt(client, '2025-09-30T23:59:59Z')).free).toBeNull();
+  });
+
   it('says what is of then and what is of now', async () => {
     const { body } = await plant().get('/api/twins/pump?at=2026-01-06T11:00:00%2B01:00');
     expect(body.data).toMatchObject({ status: 'active', metadata: { maker: 'x' } });

@@ -303,6 +303,14 @@ describe('an actuator that a device has', () => {
     expect((await client.get('/api/twins/pump/status')).body.data.actuators.error).toBe(0);
   });
 
+  it('shows a number where it is continuous, behind a coil too, and is content with it', async () => {
+    const client = plant();
+    client.services.addSample({ source: 'ds-press', asset: 'pump', tag: 'speed', timeMs: client.services.nowMs, value: true });
+    client.services.lastCommands.set('pump/speed', { value: 1, failure: 'write_not_confirmed', pending: false });
+    const speed = (await pump(client)).actuators[1];
+    expect([speed.current_state, Object.hasOwn(speed, 'desired_state')]).toEqual([1, false]);
+  });
+
   it('is an error while its source is down', async () => {
     const client = plant();
     const index = client.services.allSources.findIndex(({ id }) => id === 'ds-press');

@@ -130,6 +130,17 @@ describe('the health of a twin', () => {
 });
 
 describe('the alerts of a twin', () => {
+  it('are for tokens that may read alerts, and left out for others', async () => {
+    const client = pump({});
+    const shown = async (...scopes: string[]) => {
+      const { status, body } = await client.get('/api/twins/pump/status', { token: client.services.addToken(scopes) });
+      return [status, Object.hasOwn(body.data, 'alerts')];
+    };
+    expect(await shown('read:assets')).toEqual([200, false]);
+    expect(await shown('read:assets', 'read:alerts')).toEqual([200, true]);
+    expect(await shown('admin')).toEqual([200, true]);
+  });
+
   it('are those of its asset that are not resolved, the newest fifty of them', async () => {
     const client = pump({});
     const { services } = client;

@@ -1,5 +1,6 @@
 /** POST /api/twins/{id}/sync as the document prints it, and where the document is silent. */
 import { describe, expect, it } from 'vitest';
+import { ERRORS } from '../../../src/core/errors.ts';
 import type { Scalar } from '../../../src/core/tag.ts';
 import { ApiClient } from '../../support/api-client.ts';
 import { at, FakeServices, sensor } from '../../support/fake-services.ts';
@@ -110,11 +111,11 @@ describe('the answer', () => {
   it('names what could not be read', async () => {
     const client = plant();
     client.services.syncDevices.read = async (tags) =>
-      tags.map(({ tagName }) => (tagName === 'pressure' ? { ok: false, code: 'protocol', message: 'illegal address' } : { ok: true }));
+      tags.map(({ tagName }) => (tagName === 'pressure' ? { ok: false, code: 'protocol', message: '10.9.8.7 refused' } : { ok: true }));
     expect((await client.post(PATH, {})).body.data).toMatchObject({
       sync_status: 'partial',
       sensors_updated: 1,
-      errors: [{ part: 'sensor', id: 'pressure', data_source_id: 'plc', code: 'protocol', message: 'illegal address' }],
+      errors: [{ part: 'sensor', id: 'pressure', data_source_id: 'plc', code: 'protocol', message: ERRORS.protocol }],
     });
   });
 
@@ -123,13 +124,14 @@ describe('the answer', () => {
     ['timeout', 504],
   ] as const)('is SYNC_FAILED when every read ends with %s', async (code, expected) => {
     const client = plant();
-    client.services.syncDevices.read = async (tags) => tags.map(() => ({ ok: false, code, message: 'plc is silent' }));
+    client.services.syncDevices.read = async (tags) => tags.map(() => ({ ok: false, code, message: '10.9.8.7:502 is silent' }));
     const { status, body } = await client.post(PATH, {});
     expect(status).toBe(expected);
     expect(body.error).toMatchObject({
       code: 'SYNC_FAILED',
-      details: [{ field: 'temperature', message: 'plc is silent' }, { field: 'pressure' }],
+      details: [{ field: 'temperature', message: ERRORS[code] }, { field: 'pressure' }],
     });
+    expect(JSON.stringify(body)).not.toContain('10.9.8.7');
   });
 
   it('is TWIN_NOT_FOUND for a twin that is not there', async () => {

@@ -240,6 +240,14 @@ describe('a device that', () => {
     expect((await write('setpoint', 20)).confirmed).toBe(true);
   });
 
+  it('takes the write and then falls silent is late, and it is not sent again', async () => {
+    await begin();
+    device.deaf.add(3);
+    expect(await failure(write('setpoint', 20))).toEqual(['timeout', expect.stringContaining('cannot be read back')]);
+    expect(device.requests.filter((request) => request.startsWith('6 '))).toEqual(['6 10']);
+    expect(device.registers[10]).toBe(200);
+  });
+
   it('lets a value be written but not read cannot confirm it', async () => {
     await begin();
     device.refuses.set(3, 2);

@@ -115,17 +115,17 @@ describe('a command', () => {
 });
 
 describe('a device that', () => {
-  test('says nothing has not confirmed', async () => {
+  test('says nothing is late: nobody knows whether it did it', async () => {
     const { broker } = await plant(() => undefined);
     const made = await started(broker.port, [SPEED]);
-    expect(await failure(write(made, ref('speed'), 1))).toEqual(['write_not_confirmed', expect.stringContaining('no reading of "speed"')]);
+    expect(await failure(write(made, ref('speed'), 1))).toEqual(['timeout', expect.stringContaining('no reading of "speed"')]);
   });
 
   test('of another tenant says it has confirmed nothing', async () => {
     const { broker } = await plant((_topic, payload) => ['shared/northwind/ds-mqtt/speed', payload]);
     const shared = { topic: 'shared/{tenant}/{asset}/{tag}' };
     const made = await started(broker.port, [SPEED, shared]);
-    expect(await failure(write(made, ref('speed'), 21))).toEqual(['write_not_confirmed', expect.stringContaining('no reading of "speed"')]);
+    expect(await failure(write(made, ref('speed'), 21))).toEqual(['timeout', expect.stringContaining('no reading of "speed"')]);
     expect(made.recording.readings.map(({ tag, value }) => [tag, value])).toEqual([['speed', 21]]);
   });
 
@@ -152,7 +152,7 @@ describe('a device that', () => {
     const made = await started(broker.port, [SPEED]);
     await broker.publish('state/speed', '30');
     await until(() => made.recording.readings.length === 1, 'the reading');
-    expect((await failure(write(made, ref('speed'), 30)))[0]).toBe('write_not_confirmed');
+    expect((await failure(write(made, ref('speed'), 30)))[0]).toBe('timeout');
   });
 
   test('said it before the command has not confirmed it when its message is emitted only after', async () => {
@@ -163,7 +163,7 @@ describe('a device that', () => {
     await until(() => made.held(), 'the message waits for room');
     const writing = write(made, ref('speed'), 30);
     made.recording.makeRoom();
-    expect((await failure(writing))[0]).toBe('write_not_confirmed');
+    expect((await failure(writing))[0]).toBe('timeout');
     expect(made.recording.readings.map(({ value }) => value)).toEqual([30]);
   });
 });

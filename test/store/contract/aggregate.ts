@@ -69,6 +69,25 @@ export function aggregateContract(rig: Rig): void {
     });
 
     for (const [tz, dates] of EDGES) {
+      it(`by several days follows the calendar of ${tz}`, async () => {
+        const { feed, engine } = await rig.open();
+        const series = feed.define('level');
+        const [date] = dates;
+        const first = Date.parse(date as string) - 3 * DAY;
+        for (let hour = 0; hour < 6 * 24; hour++) feed.add(series, first + hour * 3_600_000, hour);
+        await feed.commit();
+        const query = { series: [series], range: ALWAYS, aggregation: 'avg' as const };
+        const { start, date: dateOf } = localDays(tz);
+        const startOf = (timeMs: number) => {
+          let from = start(timeMs);
+          while (Math.abs(Date.parse(dateOf(from)) / DAY) % 2 !== 0) from = start(from - 1);
+          return from;
+        };
+        const found = await engine.aggregate({ ...query, step: { days: 2, tz } });
+        expect(found.rows).toBeGreaterThan(2);
+        expectSame(found, aggregated(feed, query, startOf), 'avg');
+      });
+
       it(`by day, week and month follows the calendar of ${tz} over its daylight saving days`, async () => {
         const { feed, engine } = await rig.open();
         const days = localDays(tz);
