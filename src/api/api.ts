@@ -23,6 +23,7 @@ import { telemetryQueryRoutes } from './edge/telemetry-query.ts';
 import { Gate } from './gate.ts';
 import { LiveHub } from './live/hub.ts';
 import { streamRoutes } from './live/stream.ts';
+import { OpenStreams } from './open-streams.ts';
 import { openApiRoutes } from './openapi-routes.ts';
 import { opsRoutes } from './ops.ts';
 import type { Route } from './route.ts';
@@ -34,7 +35,7 @@ export interface Api {
   fetch(request: Request, env?: object): Soon<Response>;
   readonly routes: readonly Route[];
   streams(): StreamsState;
-  /** Ends what would never end by itself: to be called before the server is asked to wait for its answers. */
+  /** Ends what would never end by itself, and cuts off who does not read it: to be called before the server is asked to wait for its answers. */
   endStreams(): void;
   /** Writes what is still to be written, within `deadlineMs`. Never rejects. */
   close(deadlineMs: number): Promise<void>;
@@ -68,7 +69,8 @@ export function createApi(services: ApiServices): Api {
     ...streamRoutes(live),
   ];
   const routes = [...described, ...openApiRoutes(described, services.version)];
-  const gate = new Gate(services, audit);
+  const streams = new OpenStreams();
+  const gate = new Gate(services, audit, streams);
   const app = new Hono({ strict: false });
   for (const each of routes) app.on(each.method, each.path, (c) => gate.pass(c, each));
   const methods = [...new Set(routes.map(({ method }) => method))];
@@ -82,7 +84,10 @@ export function createApi(services: ApiServices): Api {
     fetch: (request, env) => app.fetch(request, env),
     routes,
     streams: () => live.state,
-    endStreams: () => live.close(),
+    endStreams: () => {
+      live.close();
+      void streams.cutOff(services.clock);
+    },
     close: (deadlineMs) => audit.close(deadlineMs),
   };
 }

@@ -13,6 +13,7 @@ import { unlessKnown } from './conditional.ts';
 import { Cors } from './cors.ts';
 import { connectionOf, type Exchange } from './exchange.ts';
 import { Idempotency } from './idempotency.ts';
+import type { OpenStreams } from './open-streams.ts';
 import { ApiError, familyOf, type Problem, problemOf } from './problem.ts';
 import { RateLimiter } from './rate-limit.ts';
 import { requestIdOf } from './request-id.ts';
@@ -30,16 +31,22 @@ export class Gate {
   readonly #cors: Cors;
   readonly #idempotency: Idempotency;
   readonly #audit: AuditLog;
+  readonly #streams: OpenStreams;
   readonly #clock: ApiServices['clock'];
   readonly #log: Log;
   readonly #throttled: ThrottledLog;
 
-  constructor({ records, clock, log, http }: Pick<ApiServices, 'records' | 'clock' | 'log' | 'http'>, audit: AuditLog) {
+  constructor(
+    { records, clock, log, http }: Pick<ApiServices, 'records' | 'clock' | 'log' | 'http'>,
+    audit: AuditLog,
+    streams: OpenStreams,
+  ) {
     this.#authenticator = new Authenticator(records, clock, new BackOff(clock));
     this.#rates = new RateLimiter(http.rateLimit, clock);
     this.#cors = new Cors(http.corsOrigins);
     this.#idempotency = new Idempotency(records, clock, log);
     this.#audit = audit;
+    this.#streams = streams;
     this.#clock = clock;
     this.#log = log;
     this.#throttled = new ThrottledLog(log, clock);
@@ -68,6 +75,7 @@ export class Gate {
   #leave(c: Context, route: Route | undefined, exchange: Exchange, answer: Answer): Response {
     const entry = auditEntryOf(c, route, { exchange, answer, nowMs: this.#clock.now() });
     if (entry) this.#audit.record(entry);
+    if (answer.stream) this.#streams.add(c);
     return respond(answer, exchange.headers);
   }
 
