@@ -1,5 +1,6 @@
 /** Request bodies: size, type, encoding and depth first, then the shape. */
 import type { Context } from 'hono';
+import { requireExact } from './exact-json.ts';
 import { ApiError } from './problem.ts';
 
 export const JSON_BODY_LIMIT_BYTES = 1024 * 1024;
@@ -8,7 +9,7 @@ const MAX_DEPTH = 32;
 
 const JSON_TYPE = /^application\/(?:merge-patch\+)?json\s*(?:;|$)/i;
 
-/** The parsed body. Throws `unsupported_media_type`, `payload_too_large` or `malformed_json`. */
+/** The parsed body. Throws `unsupported_media_type`, `payload_too_large`, `malformed_json`, or `validation_error` for what parsing would change. */
 export async function readJson(request: Context['req'], limitBytes: number): Promise<unknown> {
   if (!JSON_TYPE.test(request.header('content-type') ?? '')) {
     throw new ApiError('unsupported_media_type', 'The Content-Type must be application/json.');
@@ -71,8 +72,11 @@ function endedEarly(): never {
 const utf8 = new TextDecoder('utf-8', { fatal: true });
 
 function parseJson(bytes: Uint8Array): unknown {
+  let text: string;
+  let value: unknown;
   try {
-    return JSON.parse(utf8.decode(bytes));
+    text = utf8.decode(bytes);
+    value = JSON.parse(text);
   } catch (error) {
     // The parser's own words quote the body and help; the decoder's name an internal buffer.
     throw new ApiError(
@@ -80,6 +84,8 @@ function parseJson(bytes: Uint8Array): unknown {
       error instanceof SyntaxError ? `The body is not JSON: ${error.message}` : 'The body is not UTF-8.',
     );
   }
+  requireExact(text);
+  return value;
 }
 
 const QUOTE = 0x22;
