@@ -49,7 +49,9 @@ describe('the place', () => {
       fc.property(path, fc.json(), (steps, beside) => {
         const text = steps.reduceRight<string>(
           (inner, step) =>
-            typeof step === 'number' ? `[${`${beside},`.repeat(step)}${inner}]` : `{"beside":${beside}, ${JSON.stringify(step)} : ${inner}}`,
+            typeof step === 'number'
+              ? `[${`${beside},`.repeat(step)}${inner}]`
+              : `{"beside":${beside}, ${JSON.stringify(step)} : ${inner}}`,
           '1e400',
         );
         expect(faultsOf(text)).toEqual([steps.join('.') || 'body']);
