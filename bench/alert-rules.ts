@@ -62,8 +62,9 @@ class Plant {
         end: () => undefined,
         staleAfterMs: () => 30_000,
       },
-      newestMs: () => Number.NEGATIVE_INFINITY,
+      newest: () => undefined,
       standsUntilMs: () => Number.NEGATIVE_INFINITY,
+      heardUntilMs: () => Number.NEGATIVE_INFINITY,
     });
     for (let series = 0; series < TAGS; series++) this.engine.define(series as SeriesId, defOf(series));
     for (const rule of rules) this.engine.add(rule);

@@ -9,12 +9,13 @@ import type { AlertFilter, AlertStore, RecordStore } from '../store/records.ts';
 import type { ChangesPage } from '../store/telemetry.ts';
 import { type Alert, fromStoredAlert, type Resolution, type Severity } from './alert.ts';
 import { AlertBook, type Remark } from './book.ts';
-import { RuleEngine, type SavedWatches } from './engine.ts';
+import { type NewestSample, RuleEngine, type SavedWatches } from './engine.ts';
 import { Keeper, RULE_ROW, type RuleRow, scopeOf } from './keeper.ts';
 import type { Notifier } from './notice.ts';
 import { RuleRegistry } from './registry.ts';
 import type { Rule, RuleKey, RuleSpec, RuleState, Shelf } from './rule.ts';
-import type { Watch, WatchState } from './watch.ts';
+import type { Watch } from './watch.ts';
+import type { WatchState } from './watch-state.ts';
 
 const TICK_MS = 1_000;
 const REPLAY_ROWS = 10_000;
@@ -33,8 +34,9 @@ export interface AlertingPorts {
   readonly position: (signal: AbortSignal) => Promise<string>;
   readonly committed: (signal: AbortSignal) => Promise<void>;
   /** As `RuleEngine` asks. */
-  readonly newestMs: (series: SeriesId) => number;
+  readonly newest: (series: SeriesId) => NewestSample | undefined;
   readonly standsUntilMs: (series: SeriesId) => number;
+  readonly heardUntilMs: (series: SeriesId) => number;
   /** How often a tag is sampled; undefined where readings come on change only. */
   readonly periodMs: (tenant: string, asset: string, tag: string) => number | undefined;
 }
@@ -89,8 +91,9 @@ export class Alerting {
         staleAfterMs: ({ rule, asset }) =>
           PERIODS_TO_STALE * (ports.periodMs(rule.tenant, asset, rule.condition.tagName) ?? Number.POSITIVE_INFINITY),
       },
-      newestMs: ports.newestMs,
+      newest: ports.newest,
       standsUntilMs: ports.standsUntilMs,
+      heardUntilMs: ports.heardUntilMs,
     });
     this.#keeper = new Keeper({
       clock,
@@ -134,7 +137,7 @@ export class Alerting {
     for (const stored of await records.pendingAlerts()) this.#takeUp(fromStoredAlert(stored));
     for (const watch of this.#engine.allWatches()) {
       const isOpen = watch.alertId !== undefined && this.#book.get(watch.rule.tenant, watch.alertId) !== undefined;
-      if (!isOpen && (watch.phase === 'firing' || watch.phase === 'no_data')) watch.reset(this.#engine.engineMs);
+      if (!isOpen && (watch.phase === 'firing' || watch.phase === 'no_data')) this.#engine.reset(watch);
       if (!isOpen) watch.alertId = undefined;
     }
     if (cursor !== null && this.#engine.ruleCount > 0) await this.#replay(cursor);
@@ -205,7 +208,7 @@ export class Alerting {
     const alert = this.#book.get(at.tenant, at.id);
     if (!alert) return this.get(at);
     const watch = this.#engine.watches({ tenant: alert.tenant, id: alert.ruleId }).get(alert.assetId);
-    if (watch?.alertId === alert.id) watch.reset(this.#engine.engineMs);
+    if (watch?.alertId === alert.id) this.#engine.reset(watch);
     const resolved = this.#book.endById(at.id, 'resolved', this.#ports.clock.now(), remark);
     await this.#keeper.flush();
     return resolved;

@@ -10,7 +10,8 @@ import { Criterion } from './criterion.ts';
 import { Feeds } from './feeds.ts';
 import { Lines, type Sample } from './lines.ts';
 import type { Rule, RuleKey, RuleState } from './rule.ts';
-import { type Episodes, type Feed, Watch, type WatchState } from './watch.ts';
+import { type Episodes, type Feed, Watch } from './watch.ts';
+import type { WatchState } from './watch-state.ts';
 
 /** Of the box: some 30 MB. A rule for every asset has one for each that has the tag. */
 const MAX_WATCHES = 100_000;
@@ -18,10 +19,21 @@ const MAX_WATCHES = 100_000;
 /** What the engine asks of the house. */
 export interface EnginePorts {
   readonly episodes: Episodes;
-  /** Time of the newest sample of a series that is not late; −Infinity when there is none. */
-  newestMs(series: SeriesId): number;
+  /** The newest sample of a series that is not late; undefined when there is none. */
+  newest(series: SeriesId): NewestSample | undefined;
   /** Until when the newest sample of a series is known to stand, by the device's clock. */
   standsUntilMs(series: SeriesId): number;
+  /** When a series was last heard of, by the device's clock: what was left out as it had not changed counts. */
+  heardUntilMs(series: SeriesId): number;
+}
+
+export interface NewestSample {
+  readonly timeMs: UnixMs;
+  /** NaN for none. */
+  readonly value: number;
+  /** Set where it is one. */
+  readonly text: string | undefined;
+  readonly status: StatusCode;
 }
 
 interface RuleEntry {
@@ -72,7 +84,10 @@ export class RuleEngine {
     for (const entry of tag.rules) this.#attach(entry, series, def);
   }
 
-  /** Watches by the rule from now on. With `saved` it goes on where that ended; without, what is older than now is late. */
+  /**
+   * Watches by the rule from now on. With `saved` it goes on where that ended; without, what is older than now is late, and the present
+   * value counts from now on, where its source vouches for it.
+   */
   add(rule: Rule, saved?: SavedWatches): void {
     const { condition } = rule;
     const entry: RuleEntry = { rule, plain: new Criterion(condition, false), single: new Criterion(condition, true), watches: new Map() };
@@ -81,8 +96,8 @@ export class RuleEngine {
     tag.rules.add(entry);
     if (condition.assetId !== undefined) this.#watch(entry, condition.assetId);
     for (const [series, def] of tag.series) {
-      const watch = this.#attach(entry, series, def);
-      if (watch && !saved) watch.lastMs = Math.max(watch.lastMs, this.#ports.newestMs(series));
+      const feed = this.#attach(entry, series, def);
+      if (feed && !saved) this.#seed(feed);
     }
     for (const [asset, state] of saved ?? []) this.#watch(entry, asset)?.restore(state, this.#engineMs);
   }
@@ -146,11 +161,26 @@ export class RuleEngine {
     const { episodes } = this.#ports;
     for (const watch of this.allWatches()) {
       const { feed } = watch;
-      if (watch.phase === 'pending' && !watch.isPaused && feed) {
-        watch.stand(this.#ports.standsUntilMs(feed.series) as UnixMs, feed.criterion, episodes);
-      }
+      if (feed && watch.mayStand) watch.stand(this.#ports.standsUntilMs(feed.series), feed, episodes);
+      if (watch.rule.condition.noDataMs === undefined) continue;
+      if (feed) watch.vouch(this.#ports.heardUntilMs(feed.series), this.#engineMs);
       watch.miss(this.#engineMs, nowMs, episodes);
     }
+  }
+
+  /** The watch begins anew, with the value that stands. */
+  reset(watch: Watch): void {
+    watch.reset(this.#engineMs);
+    if (watch.feed) watch.awaitStanding(this.#ports.standsUntilMs(watch.feed.series));
+  }
+
+  /** What the feed's series has said last is known to the watch, but not judged yet. */
+  #seed(feed: Feed): void {
+    const { watch, criterion, series } = feed;
+    const newest = this.#ports.newest(series);
+    if (!newest || newest.timeMs < watch.lastMs) return;
+    if (isBad(newest.status) || !criterion.takes(newest.value, newest.text)) watch.hearBad(newest.timeMs);
+    else watch.seed(feed, this.#fill(newest.timeMs, newest.value, newest.text), this.#ports.standsUntilMs(series));
   }
 
   #fill(timeMs: UnixMs, value: number, text: string | undefined): Sample {
@@ -179,7 +209,7 @@ export class RuleEngine {
     else watch.hear(feed, sample, this.#ports.episodes);
   }
 
-  #attach(entry: RuleEntry, series: SeriesId, def: SeriesDef): Watch | undefined {
+  #attach(entry: RuleEntry, series: SeriesId, def: SeriesDef): Feed | undefined {
     const { condition, dataSourceId } = entry.rule;
     if (condition.assetId !== undefined && condition.assetId !== def.asset) return undefined;
     if (dataSourceId !== undefined && dataSourceId !== def.source) return undefined;
@@ -189,7 +219,7 @@ export class RuleEngine {
     const criterion = valueType === 'f32' ? entry.single : entry.plain;
     const feed = this.#feeds.attach({ watch, series, source, valueType, criterion });
     watch.feed ??= feed;
-    return watch;
+    return feed;
   }
 
   #watch(entry: RuleEntry, asset: string): Watch | undefined {

@@ -44,7 +44,7 @@ export class Lines {
     this.numbers = new Float64Array(capacity * WIDTH);
   }
 
-  /** Where a line begins that is nobody's yet. */
+  /** Where a line begins that knows of no sample yet. */
   take(): number {
     const at = this.#free.pop() ?? this.#end;
     if (at === this.#end) this.#end += WIDTH;
@@ -53,6 +53,9 @@ export class Lines {
       larger.set(this.numbers);
       this.numbers = larger;
     }
+    this.numbers.fill(0, at, at + WIDTH);
+    for (const column of [LAST_MS, USABLE_MS, PREVIOUS_MS]) this.numbers[at + column] = Number.NEGATIVE_INFINITY;
+    for (const column of [VALUE, PREVIOUS_VALUE]) this.numbers[at + column] = Number.NaN;
     return at;
   }
 

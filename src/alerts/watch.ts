@@ -23,6 +23,7 @@ import {
   VALUE,
 } from './lines.ts';
 import type { Rule, RuleState } from './rule.ts';
+import { finite, type WatchState } from './watch-state.ts';
 
 /** A sample stands for so long at least, whatever its period: the same as a twin's health grants it. */
 const MIN_STALE_MS = 30_000;
@@ -47,23 +48,6 @@ export interface Feed {
   readonly criterion: Criterion;
 }
 
-/** As it is saved; null where there is nothing. */
-export interface WatchState {
-  readonly phase: RuleState;
-  readonly lastMs: number | null;
-  readonly usableMs: number | null;
-  readonly value: number | string | null;
-  readonly previousMs: number | null;
-  readonly previousValue: number | null;
-  readonly sinceMs: number | null;
-  readonly heldMs: number;
-  readonly paused: boolean;
-  readonly quietMs: number;
-  readonly episode: number;
-  readonly alertId: string | null;
-  readonly shelvedUntilMs: number | null;
-}
-
 const NEVER = Number.NEGATIVE_INFINITY;
 
 export class Watch {
@@ -75,6 +59,12 @@ export class Watch {
   /** When the condition began to hold, and for how long it has, while pending. */
   sinceMs = NEVER;
   heldMs = 0;
+  /** Up to which time of the samples that is counted. */
+  #countedMs = NEVER;
+  /** The newest sample has not been judged since this began, and its source had vouched for it until then; NaN for one that has. */
+  #standingMs = Number.NaN;
+  /** Until when its source had vouched for the tag when that was last looked at; NaN before the first look. */
+  #vouchedMs = Number.NaN;
   /** How many alerts this watch has fired. */
   episode = 0;
   /** The open alert. */
@@ -96,12 +86,6 @@ export class Watch {
     this.asset = asset;
     this.#lines = lines;
     this.#line = lines.take();
-    this.#set(LAST_MS, NEVER);
-    this.#set(USABLE_MS, NEVER);
-    this.#set(VALUE, Number.NaN);
-    this.#set(PREVIOUS_MS, NEVER);
-    this.#set(PREVIOUS_VALUE, Number.NaN);
-    this.#unsettle();
   }
 
   get line(): number {
@@ -166,6 +150,7 @@ export class Watch {
     const { timeMs, text } = sample;
     if (timeMs < this.lastMs) return;
     const spanMs = this.#phase === 'pending' ? this.#spanTo(timeMs, episodes) : 0;
+    this.#standingMs = Number.NaN;
     if (feed.criterion.isRate) this.#remember(timeMs);
     this.#lines.put(this.#line, sample);
     this.text = text;
@@ -195,16 +180,49 @@ export class Watch {
     } else if (!criterion.holds(judged, text)) {
       this.#phase = 'ok';
     } else {
-      if (this.#phase === 'pending') this.heldMs += spanMs;
+      if (this.#phase === 'pending') this.#count(spanMs, timeMs);
       else this.#beginToHold(timeMs);
       if (this.heldMs >= criterion.durationMs) this.#fire('condition', timeMs, episodes);
     }
   }
 
-  /** The newest sample is known to stand until `untilMs` of the samples' time, as no other has come. */
-  stand(untilMs: UnixMs, criterion: Criterion, episodes: Episodes): void {
+  /** The newest sample, of `feed`, is known to stand until `untilMs` of the samples' time: as if it came again, and came when this began. */
+  stand(untilMs: number, { criterion }: Feed, episodes: Episodes): void {
+    if (untilMs > this.#standingMs) {
+      if (criterion.holds(this.value, this.text)) this.#beginToHold(this.#standingMs);
+      this.#standingMs = Number.NaN;
+    }
+    if (this.#phase !== 'pending' || !(untilMs >= this.#countedMs)) return;
     const missingMs = criterion.durationMs - this.heldMs;
-    if (this.#spanTo(untilMs, episodes) >= missingMs) this.#fire('condition', (this.usableMs + missingMs) as UnixMs, episodes);
+    const spanMs = this.#spanTo(untilMs, episodes);
+    if (spanMs >= missingMs) this.#fire('condition', (this.#countedMs + missingMs) as UnixMs, episodes);
+    else this.#count(spanMs, untilMs);
+  }
+
+  /** True where what its source vouches for may change something. */
+  get mayStand(): boolean {
+    return !this.#isPaused && (this.#phase === 'pending' || !Number.isNaN(this.#standingMs));
+  }
+
+  /** Its source vouches for the tag until `untilMs` of the samples' time: where that goes on, a usable sample is heard of as it were. */
+  vouch(untilMs: number, engineMs: number): void {
+    if (untilMs > this.#vouchedMs && !this.#isPaused) this.heardMs = engineMs;
+    this.#vouchedMs = untilMs;
+  }
+
+  /** Takes a sample that was there when this began; its source had vouched for it until `standsUntilMs`. It is judged when that goes on. */
+  seed(feed: Feed, sample: Sample, standsUntilMs: number): void {
+    this.#lines.put(this.#line, sample);
+    this.text = sample.text;
+    this.feed = feed;
+    this.awaitStanding(standsUntilMs);
+  }
+
+  /** The newest sample is to be judged again as soon as its source vouches for it beyond `standsUntilMs`. That of a rate of change says nothing. */
+  awaitStanding(standsUntilMs: number): void {
+    const isKnown = this.usableMs !== NEVER && this.feed?.criterion.isRate === false;
+    this.#standingMs = isKnown ? Math.max(this.usableMs, standsUntilMs) : Number.NaN;
+    this.savedMs = Number.NaN;
   }
 
   /** Nothing usable has come for as long as the rule grants. */
@@ -214,7 +232,7 @@ export class Watch {
     this.#fire('no_data', nowMs, episodes);
   }
 
-  /** Begins anew, as if nothing had been heard; what is late stays late. */
+  /** Begins anew; what is late stays late. */
   reset(engineMs: number): void {
     this.#phase = 'ok';
     this.heldMs = 0;
@@ -233,6 +251,8 @@ export class Watch {
       previousValue: finite(this.#get(PREVIOUS_VALUE)),
       sinceMs: finite(this.sinceMs),
       heldMs,
+      countedMs: finite(this.#countedMs),
+      standingMs: finite(this.#standingMs),
       paused: isPaused,
       quietMs: engineMs - this.heardMs,
       episode,
@@ -253,6 +273,8 @@ export class Watch {
     this.#set(PREVIOUS_VALUE, state.previousValue ?? Number.NaN);
     this.sinceMs = state.sinceMs ?? NEVER;
     this.heldMs = state.heldMs;
+    this.#countedMs = state.countedMs ?? this.usableMs;
+    this.#standingMs = state.standingMs ?? Number.NaN;
     this.#isPaused = state.paused;
     this.heardMs = engineMs - state.quietMs;
     this.episode = state.episode;
@@ -261,10 +283,10 @@ export class Watch {
     this.#unsettle();
   }
 
-  /** What counts of the time since the newest usable sample: none behind a pause, and no more than a sample stands. */
+  /** What counts of the time since that which is counted: none behind a pause, and no more than a sample stands. */
   #spanTo(timeMs: number, episodes: Episodes): number {
     if (this.#isPaused || this.usableMs === NEVER) return 0;
-    const spanMs = timeMs - this.usableMs;
+    const spanMs = timeMs - this.#countedMs;
     return spanMs <= MIN_STALE_MS ? spanMs : Math.min(spanMs, Math.max(MIN_STALE_MS, episodes.staleAfterMs(this)));
   }
 
@@ -280,10 +302,17 @@ export class Watch {
     this.#set(PREVIOUS_VALUE, this.#isPaused ? Number.NaN : this.value);
   }
 
-  #beginToHold(timeMs: UnixMs): void {
+  #beginToHold(timeMs: number): void {
     this.#phase = 'pending';
     this.sinceMs = timeMs;
     this.heldMs = 0;
+    this.#countedMs = timeMs;
+  }
+
+  #count(spanMs: number, untilMs: number): void {
+    this.heldMs += Math.max(0, spanMs);
+    this.#countedMs = untilMs;
+    this.savedMs = Number.NaN;
   }
 
   #fire(kind: 'condition' | 'no_data', timeMs: UnixMs, episodes: Episodes): void {
@@ -316,8 +345,4 @@ export class Watch {
   #set(column: number, value: number): void {
     this.#lines.numbers[this.#line + column] = value;
   }
-}
-
-function finite(number: number): number | null {
-  return Number.isFinite(number) ? number : null;
 }

@@ -25,8 +25,9 @@ class Bench {
       },
       staleAfterMs: () => 30_000,
     },
-    newestMs: () => Number.NEGATIVE_INFINITY,
+    newest: () => undefined,
     standsUntilMs: () => Number.NEGATIVE_INFINITY,
+    heardUntilMs: () => Number.NEGATIVE_INFINITY,
   });
   #nowMs = MORNING_MS as number;
 

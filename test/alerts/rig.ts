@@ -95,8 +95,12 @@ export class AlertRig {
       committed: async () => {
         this.durable = this.log.length;
       },
-      newestMs: (series) => this.#newestMs(series),
+      newest: (series) => {
+        const newest = this.log.findLast((sample) => sample.series === series && sample.timeMs === this.#newestMs(series));
+        return newest && { ...newest, value: Number(newest.value), text: typeof newest.value === 'string' ? newest.value : undefined };
+      },
       standsUntilMs: () => this.standsUntil,
+      heardUntilMs: () => this.standsUntil,
       periodMs: () => this.periodMs,
     });
   }

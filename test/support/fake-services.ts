@@ -304,8 +304,9 @@ export class FakeServices implements ApiServices {
     changes: async () => ({ columns: columnsOf([]), next: '0' }),
     position: async () => '0',
     committed: async () => undefined,
-    newestMs: () => Number.NEGATIVE_INFINITY,
+    newest: () => undefined,
     standsUntilMs: () => Number.NEGATIVE_INFINITY,
+    heardUntilMs: () => Number.NEGATIVE_INFINITY,
     periodMs: () => undefined,
   });
   readonly hearAlerts = (listener: ((alert: Alert) => void) | undefined): void => {

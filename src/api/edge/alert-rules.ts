@@ -56,7 +56,7 @@ const CREATE_RULE: Operation = {
   id: 'createAlertRule',
   summary: 'Make an alert rule',
   description:
-    'It watches from now on: readings that are older than the newest one raise nothing. Channels that do not exist are accepted and named in `meta.warnings`.',
+    'It watches from now on: readings that are older than the newest one raise nothing, and the value that stands counts from now. Channels that do not exist are accepted and named in `meta.warnings`.',
   group: GROUP,
   body: { schema: newRuleSchema, example: RULE_DRAFT_EXAMPLE },
   answers: [{ status: 201, description: 'The rule', etag: 'revision', ...ONE }],
