@@ -1,4 +1,5 @@
 /** The life of a token; who may call what is in auth-matrix.test.ts. */
+import { crc32 } from 'node:zlib';
 import { describe, expect, it } from 'vitest';
 import { Authenticator, hashToken, newToken } from '../../src/api/auth.ts';
 import { BackOff } from '../../src/api/back-off.ts';
@@ -26,9 +27,10 @@ describe('a path that no route has', () => {
 });
 
 describe('a token', () => {
-  it('is tbx_ and 43 characters, and only its hash can be kept', () => {
+  it('is tbx_, 43 characters and their CRC-32 in six, and only its hash can be kept', () => {
     const { token, sha256 } = newToken();
-    expect(token).toMatch(/^tbx_[A-Za-z0-9_-]{43}$/);
+    expect(token).toMatch(/^tbx_[A-Za-z0-9_-]{49}$/);
+    expect(Buffer.from(token.slice(-6), 'base64url').readUInt32BE()).toBe(crc32(token.slice(0, -6)));
     expect(sha256).toMatch(/^[0-9a-f]{64}$/);
     expect(hashToken(token)).toBe(sha256);
   });
@@ -52,10 +54,12 @@ describe('a token', () => {
 
   it('may have another form where the box did not make it, as one that the file names by its hash', async () => {
     const api = client();
-    for (const token of ['your-token', 'AbC+/12~._-==']) {
+    for (const token of ['your-token', 'AbC+/12~._-==', `tbx_${'A'.repeat(43)}`]) {
       api.services.addToken(['read:assets'], { sha256: hashToken(token) });
       expect((await api.get('/api/twins', { token })).status).toBe(200);
-      expect((await api.get('/api/twins', { token: token.toLowerCase().replace('y', 'Y') })).status).toBe(401);
+      expect((await api.get('/api/twins', { token: token.toLowerCase().replace(/^[yt]/, (first) => first.toUpperCase()) })).status).toBe(
+        401,
+      );
     }
   });
 
