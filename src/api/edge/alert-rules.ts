@@ -115,7 +115,7 @@ const UNSHELVE_RULE: Operation = {
   description: 'On one asset or on all where it is shelved, whether it has an open alert there or not. Again it changes nothing.',
   group: GROUP,
   body: { schema: ruleUnshelveSchema, example: { asset_id: 'Pump_001', note: 'The pump is back' }, optional: true },
-  answers: [{ status: 200, description: 'The rule', ...ONE }],
+  answers: [{ status: 200, description: 'The rule', etag: 'revision', ...ONE }],
   errors: ['not_found', 'store_failed', 'store_stalled', 'storage_full'],
 };
 
