@@ -8,7 +8,6 @@ import { ApiError, invalid } from './problem.ts';
 import type { Answer } from './route.ts';
 
 const KEY = /^[\x21-\x7e]{1,255}$/;
-const MAX_KEPT_CHARACTERS = 16 * 1024; // what was created; a page of errors is not worth the room and changes nothing when made again
 
 export interface KeyedRequest {
   readonly tokenId: string;
@@ -37,7 +36,7 @@ export class Idempotency {
   }
 
   /**
-   * Runs `work` for the first request under its key and keeps a 2xx answer for 24 hours; a repeat gets that answer, with
+   * Runs `work` for the first request under its key and keeps a 2xx answer, of whatever size, for 24 hours; a repeat gets that answer, with
    * `Idempotent-Replayed: true`, and one that comes while the first still runs waits for it. Refusals are not kept, as
    * they changed nothing. Throws `idempotency_key_reused` when the request is another one.
    */
@@ -71,8 +70,8 @@ export class Idempotency {
       return { status: kept.status, body: undefined, content: { type: 'application/json', data: kept.body }, headers: kept.headers };
     }
     const answer = await work();
-    const body = JSON.stringify(answer.body) ?? '';
-    if (answer.status >= 200 && answer.status < 300 && !answer.content && body.length <= MAX_KEPT_CHARACTERS) {
+    if (answer.status >= 200 && answer.status < 300 && !answer.content) {
+      const body = JSON.stringify(answer.body) ?? '';
       await this.#keep(key, { sha256, status: answer.status, headers: answer.headers ?? {}, body });
     }
     return answer;

@@ -8,6 +8,13 @@ import { FakeServices } from '../support/fake-services.ts';
 import { turn } from '../support/manual-clock.ts';
 
 const BODY = { data: [{ asset_id: 'a', tag_name: 't', value: 1 }] };
+const sourceOf = (tags: number) => ({
+  name: 'PLC',
+  type: 'modbus',
+  config: { host: '10.0.0.5' },
+  tags: Array.from({ length: tags }, (_, address) => ({ tag_name: `t${address}`, asset_id: 'fan', register_type: 'holding', address })),
+});
+const widgets = (count: number) => Array.from({ length: count }, () => ({ type: 'text', options: { text: 'x'.repeat(80) } }));
 const keyed = (key: string) => ({ headers: { 'Idempotency-Key': key } });
 
 describe('a POST with an Idempotency-Key', () => {
@@ -114,7 +121,7 @@ describe('a POST with an Idempotency-Key', () => {
     expect(answer).toEqual({ status: 201, body: 7 });
   });
 
-  it('keeps no answer that is large, or that is none of success', async () => {
+  it('keeps a large answer as well, and none that is no success', async () => {
     const services = new FakeServices();
     const idempotency = new Idempotency(services.records, services.clock, silentLog);
     const run = (key: string, answer: { status: number; body: unknown }) =>
@@ -122,6 +129,26 @@ describe('a POST with an Idempotency-Key', () => {
     await run('large', { status: 200, body: 'x'.repeat(20_000) });
     await run('refused', { status: 409, body: {} });
     await run('kept', { status: 201, body: {} });
-    expect([...services.answers.keys()]).toEqual([JSON.stringify({ tokenId: 't', path: '/', key: 'kept' })]);
+    const kept = [...services.answers.keys()].map((name) => JSON.parse(name).key);
+    expect(kept).toEqual(['large', 'kept']);
+  });
+
+  it.each<[string, string, unknown]>([
+    ['a data source of 3,000 tags', '/v1/data-sources', sourceOf(3_000)],
+    ['a dashboard of 200 widgets', '/v1/dashboards', { name: 'All', layout: { columns: 24, widgets: widgets(200) } }],
+    ['a twin with much metadata', '/api/twins', { id: 'x', name: 'X', metadata: { note: 'x'.repeat(16_300) } }],
+  ])('makes %s once', async (_what, path, json) => {
+    const api = new ApiClient();
+    const first = await api.post(path, json, keyed('k'));
+    const again = await api.post(path, json, keyed('k'));
+    expect([first.status, again.status]).toEqual([201, 201]);
+    expect(JSON.stringify(first.body).length).toBeGreaterThan(16_384);
+    expect(again.body).toEqual(first.body);
+    expect(['location', 'etag'].map((name) => again.headers.get(name))).toEqual(
+      ['location', 'etag'].map((name) => first.headers.get(name)),
+    );
+    expect(again.headers.get('idempotent-replayed')).toBe('true');
+    const listed = await api.get(`${path}?per_page=100`);
+    expect(listed.body.data).toHaveLength(1);
   });
 });

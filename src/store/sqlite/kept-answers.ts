@@ -11,7 +11,10 @@ export const KEPT_ANSWER_TABLE = `CREATE TABLE kept_answer (
    CREATE INDEX kept_answer_age ON kept_answer (at_ms);`;
 
 const KEPT_MS = 86_400_000;
-/** Answers to POST are some hundred bytes: of one token's some six thousand, the newest. What it floods is its own share. */
+/**
+ * Answers to POST are some hundred bytes: of one token's some six thousand, the newest. The largest, a data source of 5,000 tags made by a body of
+ * 1 MiB, is well below this. What a token floods is its own share.
+ */
 const MAX_TOKEN_BYTES = 4 * 1024 * 1024;
 /** Of all together, however many tokens there are. */
 const MAX_BYTES = 32 * 1024 * 1024;

@@ -51,6 +51,16 @@ describe('kept answers', () => {
     expect(kept.all('quiet')).toEqual(['k']);
   });
 
+  it('are whole however large one is', () => {
+    const records = new RecordsDatabase(join(tempDir(), 'records.db'));
+    const large = { ...ANSWER, body: 'x'.repeat(3 * 1024 * 1024) };
+    records.keepAnswer(key({ key: 'small' }), ANSWER, at(0));
+    records.keepAnswer(key(), large, at(1));
+    expect(records.keptAnswer(key(), at(2))).toEqual(large);
+    expect(records.keptAnswer(key({ key: 'small' }), at(2))).toEqual(ANSWER);
+    records.close();
+  });
+
   it('have a bound for all tokens together', () => {
     const database = openDatabase(join(tempDir(), 'answers.db'));
     database.exec(KEPT_ANSWER_TABLE);
