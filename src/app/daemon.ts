@@ -90,7 +90,12 @@ async function build(config: LoadedConfig, log: Log, undo: (() => Promise<void> 
   const house = await furnish(config, log, undo);
   const { clock, store, supervisor, pipeline, twins, registry, egress, alerting } = house;
   const running = new AbortController();
-  const parts = [pipeline.run(running.signal), twins.run(running.signal), alerting.run(running.signal)];
+  const parts = [
+    pipeline.run(running.signal),
+    twins.run(running.signal),
+    alerting.run(running.signal),
+    store.followClock(clock, running.signal),
+  ];
   undo.push(() => running.abort());
   const notifying = begin((signal) => house.notifications.run(signal));
   undo.push(() => notifying.stop());

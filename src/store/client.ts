@@ -7,6 +7,7 @@ import type { Ring } from '../core/ring.ts';
 import type { StoreProfile } from '../core/store-profile.ts';
 import type { Sequence } from '../core/tag.ts';
 import type { DeliveryStore } from './deliveries.ts';
+import { type WallTime, watchClock } from './clock-watch.ts';
 import { PendingCalls, STALLED_AFTER_MS, stalled } from './pending-calls.ts';
 import {
   BACKUP_CALL,
@@ -24,6 +25,7 @@ import {
 import { QueryClient } from './query-client.ts';
 import type { AlertStore, AnswerStore, AuditStore, RecordStore } from './records.ts';
 import type { RecoveryReport, RetentionPolicy, TelemetryReads, TelemetryStore } from './telemetry.ts';
+import { type ClockState, UNKNOWN_CLOCK } from './told-clock.ts';
 import { Waiters } from './waiters.ts';
 
 const RESTART_DELAY_MS = 200; // at most five a second, and data back within one
@@ -54,6 +56,7 @@ export class StoreClient {
   readonly #options: StoreClientOptions;
   #worker: Worker | undefined;
   #retention: RetentionPolicy;
+  #clockState: ClockState = UNKNOWN_CLOCK;
   /** Whoever called `start`, until the first worker stands. */
   #starting: { readonly resolve: (report: RecoveryReport) => void; readonly reject: (error: unknown) => void } | undefined;
   #running = false;
@@ -129,6 +132,18 @@ export class StoreClient {
     return durable;
   }
 
+  /**
+   * Tells the worker of the box's time until the signal: before that, and while that time is not to be trusted, nothing is removed for its
+   * age.
+   */
+  followClock(wall: WallTime, signal: AbortSignal): Promise<void> {
+    const tell = (state: ClockState) => {
+      this.#clockState = state; // for the worker that may follow
+      if (this.#running) this.#send({ kind: 'clock', state });
+    };
+    return watchClock(this.#options.clock, wall, tell, signal);
+  }
+
   /** Asks for what is published to be written now, so that its slots become free: nobody waits for it to be safe. One at a time. */
   relieve(): void {
     if (this.#writeSinceMs !== undefined || this.#flushSinceMs !== undefined || !this.#running) return;
@@ -175,7 +190,15 @@ export class StoreClient {
 
   #spawn(resumeAt: Sequence | null): void {
     const { dataDir, ring, profile } = this.#options;
-    const worker = this.#options.spawn({ dataDir, ring: ring.buffer, slots: ring.slots, retention: this.#retention, profile, resumeAt });
+    const worker = this.#options.spawn({
+      dataDir,
+      ring: ring.buffer,
+      slots: ring.slots,
+      retention: this.#retention,
+      profile,
+      resumeAt,
+      clock: this.#clockState,
+    });
     this.#worker = worker;
     let failure: unknown;
     worker.on('message', (message: FromWorker) => {

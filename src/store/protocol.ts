@@ -5,6 +5,7 @@ import type { StoreProfile } from '../core/store-profile.ts';
 import type { Sequence, SeriesId } from '../core/tag.ts';
 import type { UnsealedSamples } from './engine/unsealed.ts';
 import type { RecordsDatabase } from './sqlite/records.ts';
+import type { ClockState } from './told-clock.ts';
 import type { AggregateQuery, RawQuery, RecoveryReport, RetentionPolicy, SeriesQuery, TelemetryReads, TimeRange } from './telemetry.ts';
 
 /** Handed to the worker at its start. */
@@ -16,6 +17,7 @@ export interface StoreWorkerData {
   readonly profile: StoreProfile;
   /** Where the ring's free slots ended when an earlier worker died; null at the daemon's start, when the ring is empty. */
   readonly resumeAt: Sequence | null;
+  readonly clock: ClockState;
 }
 
 type Asynchronous<Methods, Names extends keyof Methods> = {
@@ -75,6 +77,7 @@ export type ToWorker =
   | { readonly kind: 'call'; readonly id: number; readonly method: StoreCallName; readonly args: readonly unknown[] }
   /** A query worker that will ask for what is not sealed. */
   | { readonly kind: 'reader'; readonly port: MessagePort }
+  | { readonly kind: 'clock'; readonly state: ClockState }
   | { readonly kind: 'stop' };
 
 export interface Fault {

@@ -28,6 +28,7 @@ import { isDamage } from './sqlite/file-fault.ts';
 import { openRecords, rescueRecords } from './sqlite/open-records.ts';
 import type { RecordsDatabase } from './sqlite/records.ts';
 import type { RecoveryReport } from './telemetry.ts';
+import { ToldClock } from './told-clock.ts';
 
 /** How often the engine is asked whether it has something to do in the background. */
 const BACKGROUND_INTERVAL_MS = 200;
@@ -38,6 +39,7 @@ class StoreWorker {
   readonly pace: Pace;
   readonly #ring: Ring;
   readonly #engine: ColumnarEngine;
+  readonly #clock: ToldClock;
   readonly #recordsFile: string;
   readonly #report: (what: string, error: unknown) => void;
   #records: RecordsDatabase;
@@ -51,10 +53,11 @@ class StoreWorker {
   /** The last step in the background did. */
   #stuck = false;
 
-  private constructor(data: StoreWorkerData, post: (message: FromWorker) => void, engine: ColumnarEngine) {
+  private constructor(data: StoreWorkerData, post: (message: FromWorker) => void, engine: ColumnarEngine, clock: ToldClock) {
     this.pace = PACES[data.profile];
     this.#ring = new Ring(data.slots, data.ring);
     this.#engine = engine;
+    this.#clock = clock;
     this.#recordsFile = join(data.dataDir, 'records.db');
     this.#report = (what, error) => post({ kind: 'damage', what, reason: messageOf(error) });
     this.#records = openRecords(this.#recordsFile, this.#report);
@@ -63,13 +66,15 @@ class StoreWorker {
 
   static async open(data: StoreWorkerData, post: (message: FromWorker) => void): Promise<StoreWorker> {
     accessSync(data.dataDir); // a folder that is not there is a mistake, nothing to begin anew in
+    const clock = new ToldClock(systemClock, data.clock);
     const engine = new ColumnarEngine({
       dir: join(data.dataDir, 'telemetry'),
-      clock: systemClock,
+      clock,
+      isClockTrusted: () => clock.state.isTrusted,
       report: (what, error) => post({ kind: 'damage', what, reason: messageOf(error) }),
     });
     const report = await engine.open(); // first, because it makes room for both on a full disk
-    const worker = new StoreWorker(data, post, engine);
+    const worker = new StoreWorker(data, post, engine, clock);
     await worker.#begin(data, report);
     return worker;
   }
@@ -128,6 +133,8 @@ class StoreWorker {
     } else if (message.kind === 'write') {
       const fault = await this.onTimer();
       this.#post({ kind: 'writing', ...(fault ? { fault } : {}) }); // also when the fault was told before: the client takes silence for a hang
+    } else if (message.kind === 'clock') {
+      this.#clock.state = message.state;
     } else if (message.kind === 'reader') {
       this.#serve(message.port);
     } else if (message.kind === 'call') {

@@ -6,6 +6,8 @@ import type { WalOptions } from './wal/open-wal.ts';
 export interface ColumnarOptions {
   readonly dir: string;
   readonly clock: Clock;
+  /** False while the clock may be wrong by years: then nothing is removed for its age. It is trusted unless given. */
+  readonly isClockTrusted?: () => boolean;
   /** Hears of damage: what is damaged, and how. */
   readonly report: (what: string, error: unknown) => void;
   /** Of the write-ahead log, where its own defaults do not fit. */

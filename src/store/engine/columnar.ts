@@ -112,6 +112,7 @@ export class ColumnarEngine implements Engine {
       log = {},
       hook,
       maxUnsealedBytes = MAX_UNSEALED_BYTES,
+      isClockTrusted = () => true,
       maxBlockSamples = MAX_BLOCK_SAMPLES,
     } = this.#options;
     for (const { id, def } of catalogue.definitions()) this.#define(id, def);
@@ -134,6 +135,7 @@ export class ColumnarEngine implements Engine {
       wal,
       segmentBytes,
       clock,
+      isClockTrusted,
       report,
       hook,
       rollupDays: new RollupDays(catalogue.rollupDays()),

@@ -25,6 +25,7 @@ export interface MaintenanceParts {
   readonly wal: Wal;
   readonly segmentBytes: number;
   readonly clock: Clock;
+  readonly isClockTrusted: () => boolean;
   readonly report: (what: string, error: unknown) => void;
   readonly hook?: EngineHook | undefined;
   readonly rollupDays: RollupDays;

@@ -73,7 +73,7 @@ export class Maintenance {
     this.#settlement = new Settlement(house);
     this.#spare = new SpareSegments(house.wal, clock);
     for (const path of days.sweep()) this.#settlement.discard(path, 'a stray day file');
-    this.#removals = new Removals(house, new Retention(this.layout, clock), {
+    this.#removals = new Removals(house, new Retention(this.layout, clock, house.isClockTrusted), {
       settlement: this.#settlement,
       spare: this.#spare,
       progress: () => this.#progress,

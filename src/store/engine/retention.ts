@@ -30,21 +30,23 @@ export interface Sizes {
 export class Retention {
   readonly #layout: Layout;
   readonly #clock: Clock;
+  readonly #isClockTrusted: () => boolean;
   #offsetMs: number | undefined;
   #edgeMs: number | undefined;
   #restUntilMs: number;
 
-  constructor(layout: Layout, clock: Clock) {
+  constructor(layout: Layout, clock: Clock, isClockTrusted: () => boolean) {
     this.#layout = layout;
+    this.#isClockTrusted = isClockTrusted;
     this.#clock = clock;
     this.#restUntilMs = clock.monotonicMs() + REST_MS;
   }
 
-  /** The next thing that is too old. The policy's ages are measured from the newest sample that is not from the future. */
+  /** The next thing that is too old; none by a clock that is not trusted. The policy's ages are measured from the newest sample that is not from the future. */
   tooOld({ maxAgeMs, rollupMaxAgeMs }: RetentionPolicy): Removal | undefined {
     const edgeMs = this.#edge();
     this.#watch(edgeMs);
-    if (edgeMs === undefined || this.#clock.monotonicMs() < this.#restUntilMs) return undefined;
+    if (edgeMs === undefined || this.#clock.monotonicMs() < this.#restUntilMs || !this.#isClockTrusted()) return undefined;
     const firstKept = (ageMs: number | undefined) => (ageMs === undefined ? Number.NEGATIVE_INFINITY : dayOf(edgeMs - ageMs));
     const oldest = this.#samples()[0];
     if (oldest !== undefined && oldest < firstKept(maxAgeMs)) return { kind: 'samples', day: oldest };

@@ -23,6 +23,7 @@ export class DaysRig {
   readonly reports: string[] = [];
   /** What the file system has left. */
   free: () => number = () => 2 ** 40;
+  isClockTrusted = true;
   /** Called at each step of the engine's work. */
   hook: EngineHook = () => {};
   engine: ColumnarEngine;
@@ -108,6 +109,7 @@ export class DaysRig {
     return new ColumnarEngine({
       dir: this.dir,
       clock: this.clock,
+      isClockTrusted: () => this.isClockTrusted,
       report: (what) => this.reports.push(what),
       log: { segmentBytes: 256 << 10 },
       freeBytes: () => this.free(),
