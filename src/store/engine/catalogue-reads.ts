@@ -57,6 +57,9 @@ interface Summed {
   readonly sum: number;
 }
 
+/** Of series in known contents: 1 MiB. Whoever asks for a series that a part has not looks into them. */
+const MAX_KNOWN_SERIES = 1 << 18;
+
 const PART_COLUMNS = 'window, part, first_seq AS firstSequence, last_seq AS lastSequence, rows, oldest_ms AS oldestMs, contents';
 const DAY_COLUMNS = 'day, generation, first_seq AS firstSequence, last_seq AS lastSequence, rows, oldest_ms AS oldestMs, bytes';
 
@@ -76,8 +79,9 @@ export class CatalogueReads {
   readonly #partsBetween;
   readonly #daysBetween;
   readonly #rollupDaysBetween;
-  /** Parts that were looked at: the series that their chunks say they have, and whether all is there. */
+  /** Parts that were looked at, the oldest first: the series that their chunks say they have, and whether all is there. */
   readonly #contents = new Map<string, { readonly series: Uint32Array; isWhole: boolean }>();
+  #knownSeries = 0;
   #isSuspect = false;
 
   /** The tables are there. */
@@ -173,6 +177,7 @@ export class CatalogueReads {
   /** What it knows of parts holds no longer: their numbers may come again. */
   protected forgetParts(): void {
     this.#contents.clear();
+    this.#knownSeries = 0;
   }
 
   /** The next opening looks at all of it, whether this process comes to it or not. */
@@ -190,6 +195,12 @@ export class CatalogueReads {
     const series = this.seriesOf(part);
     const contents = { series: Uint32Array.from(series), isWhole: true };
     this.#contents.set(key, contents);
+    this.#knownSeries += series.length;
+    for (const [oldest, { series: dropped }] of this.#contents) {
+      if (this.#knownSeries <= MAX_KNOWN_SERIES || oldest === key) break;
+      this.#contents.delete(oldest);
+      this.#knownSeries -= dropped.length;
+    }
     if (contentsOf(series) !== part.contents) this.#tellMissing(part, contents);
     return contents;
   }

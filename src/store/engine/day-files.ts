@@ -139,9 +139,11 @@ export class DayFiles {
 
   /** For who reads beside the engine: the days that count within a range of time, as its catalogue says now. */
   follow(days: readonly Day[], range: TimeRange): void {
-    const generations = new Map(days.map(({ day, generation }) => [day, generation]));
-    for (const { day, generation } of this.all()) {
-      if (day < dayOf(range.from) || day > dayOf(range.to - 1) || generations.get(day) === generation) continue;
+    const now = new Map(days.map((day) => [day.day, day]));
+    for (const { day, generation, lastSequence } of this.all()) {
+      if (day < dayOf(range.from) || day > dayOf(range.to - 1)) continue;
+      const same = now.get(day);
+      if (same?.generation === generation && same.lastSequence === lastSequence) continue; // a day that was removed begins with generation 1 again
       this.#forget(day);
       this.#days.delete(day);
     }
