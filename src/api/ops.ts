@@ -124,6 +124,7 @@ async function status(services: ApiServices, call: Call): Promise<Answer> {
         durable_sequence: stream.durable,
         lag: stream.next - stream.durable,
         fault: stream.fault,
+        damage: stream.damage,
       },
     },
   });

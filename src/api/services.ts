@@ -18,7 +18,7 @@ import type { SourceDraft, SourceKey, SourceRevision, StoredSource } from '../in
 import type { LedgerCounts, SourceView } from '../ingest/source-state.ts';
 import type { SourceTestResult } from '../ingest/source-test.ts';
 import type { AnswerStore, AuditStore, RecordStore } from '../store/records.ts';
-import type { TelemetryReads } from '../store/telemetry.ts';
+import type { Damage, TelemetryReads } from '../store/telemetry.ts';
 import type { NewTwin, TwinKey } from '../twin/registry.ts';
 import type { SyncOptions, SyncResult } from '../twin/sync.ts';
 import type { Binding, LiveReading, Twin } from '../twin/twin.ts';
@@ -40,6 +40,8 @@ export interface StreamView {
   readonly durable: Sequence;
   /** Why nothing becomes durable at present (`disk_full`, `store_failed`, `store_stalled`), or null. */
   readonly fault: ErrorCode | null;
+  /** What was found damaged since the start. */
+  readonly damage: Damage;
 }
 
 /** The newest that a device said of a tag, before anything was made of it. */

@@ -35,6 +35,12 @@ const statusSchema = z.object({
     durable_sequence: z.int().describe('everything below is on disk'),
     lag: z.int(),
     fault: z.string().nullable().describe('why nothing becomes durable at present'),
+    damage: z
+      .object({
+        found: z.int().describe('how many times something was found damaged, or was rescued, since the start'),
+        last: z.string().nullable().describe('what it was, and how'),
+      })
+      .describe('of telemetry and records'),
   }),
 });
 
@@ -85,6 +91,7 @@ export const GET_STATUS: Operation = {
             durable_sequence: 9,
             lag: 0,
             fault: null,
+            damage: { found: 0, last: null },
           },
         },
       },

@@ -108,6 +108,9 @@ function storeFamilies({ stream, store }: MetricParts): MetricFamily[] {
       '1 while nothing becomes durable, by reason',
       ...(stream.fault ? [{ labels: { reason: stream.fault }, value: 1 }] : []),
     ),
+    counter('store_damage_total', 'Times that something was found damaged, or was rescued; the log and GET /v1/status say what', {
+      value: stream.damage.found,
+    }),
     gauge('store_next_sequence', 'Sequence that the next record gets', { value: stream.next }),
     gauge('store_durable_sequence', 'Every record below is on disk', { value: stream.durable }),
     gauge('store_lag_records', 'Records that are not on disk yet', { value: stream.next - stream.durable }),

@@ -116,7 +116,7 @@ export function apiServices(parts: Parts): ApiServices {
 }
 
 function streamView({ store, pipeline: { ring } }: Parts): StreamView {
-  return { profile: store.profile, next: ring.head, durable: ring.durable, fault: faultOf(store) };
+  return { profile: store.profile, next: ring.head, durable: ring.durable, fault: faultOf(store), damage: store.damage };
 }
 
 async function metricParts(parts: Parts, streams: StreamsState): Promise<MetricParts> {

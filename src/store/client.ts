@@ -6,8 +6,9 @@ import type { Log } from '../core/log.ts';
 import type { Ring } from '../core/ring.ts';
 import type { StoreProfile } from '../core/store-profile.ts';
 import type { Sequence } from '../core/tag.ts';
-import type { DeliveryStore } from './deliveries.ts';
 import { type WallTime, watchClock } from './clock-watch.ts';
+import { DamageBook } from './damage-book.ts';
+import type { DeliveryStore } from './deliveries.ts';
 import { PendingCalls, STALLED_AFTER_MS, stalled } from './pending-calls.ts';
 import {
   BACKUP_CALL,
@@ -24,7 +25,7 @@ import {
 } from './protocol.ts';
 import { QueryClient } from './query-client.ts';
 import type { AlertStore, AnswerStore, AuditStore, RecordStore } from './records.ts';
-import type { RecoveryReport, RetentionPolicy, TelemetryReads, TelemetryStore } from './telemetry.ts';
+import type { Damage, RecoveryReport, RetentionPolicy, TelemetryReads, TelemetryStore } from './telemetry.ts';
 import { type ClockState, UNKNOWN_CLOCK } from './told-clock.ts';
 import { Waiters } from './waiters.ts';
 
@@ -68,6 +69,7 @@ export class StoreClient {
   #flushSinceMs: number | undefined;
   #writeSinceMs: number | undefined;
   readonly #query: QueryClient;
+  readonly #damages = new DamageBook();
   readonly #waiters = new Waiters();
   readonly #calls: PendingCalls;
   #onStopped: (() => void) | undefined;
@@ -77,7 +79,7 @@ export class StoreClient {
     this.#calls = new PendingCalls(options.clock);
     const { dataDir, clock, log, spawnQuery: spawn } = options;
     const introduce = (port: MessagePort) => this.#worker?.postMessage({ kind: 'reader', port } satisfies ToWorker, [port]);
-    this.#query = new QueryClient({ dataDir, clock, log, spawn, introduce });
+    this.#query = new QueryClient({ dataDir, clock, log, spawn, introduce, damages: this.#damages });
     const calls = this.#remotes();
     this.#retention = options.retention;
     this.telemetry = {
@@ -103,6 +105,10 @@ export class StoreClient {
 
   get profile(): StoreProfile {
     return this.#options.profile;
+  }
+
+  get damage(): Damage {
+    return this.#damages.damage;
   }
 
   get health(): StoreHealth {
@@ -257,6 +263,7 @@ export class StoreClient {
         else this.#options.log.info({}, 'the store puts data in order again');
         break;
       case 'damage':
+        this.#damages.note(message.what, message.reason);
         this.#options.log.error({ what: message.what, reason: message.reason }, 'the store found damage');
         break;
       case 'answer':

@@ -5,8 +5,8 @@ import type { StoreProfile } from '../core/store-profile.ts';
 import type { Sequence, SeriesId } from '../core/tag.ts';
 import type { UnsealedSamples } from './engine/unsealed.ts';
 import type { RecordsDatabase } from './sqlite/records.ts';
-import type { ClockState } from './told-clock.ts';
 import type { AggregateQuery, RawQuery, RecoveryReport, RetentionPolicy, SeriesQuery, TelemetryReads, TimeRange } from './telemetry.ts';
+import type { ClockState } from './told-clock.ts';
 
 /** Handed to the worker at its start. */
 export interface StoreWorkerData {

@@ -3,6 +3,7 @@ import { MessageChannel, type MessagePort, type Worker } from 'node:worker_threa
 import type { Clock } from '../core/clock.ts';
 import { GatewayError, messageOf } from '../core/errors.ts';
 import type { Log } from '../core/log.ts';
+import type { DamageBook } from './damage-book.ts';
 import type { FromQueryWorker, QueryWorkerData, Question, ToQueryWorker } from './protocol.ts';
 
 /** A worker costs some ten megabytes. */
@@ -14,6 +15,7 @@ export interface QueryClientOptions {
   readonly dataDir: string;
   readonly clock: Clock;
   readonly log: Log;
+  readonly damages: DamageBook;
   readonly spawn: (data: QueryWorkerData) => Worker;
   /** Hands the store worker its end of the line to a new query worker. */
   readonly introduce: (port: MessagePort) => void;
@@ -82,6 +84,7 @@ export class QueryClient {
 
   #onMessage(message: FromQueryWorker): void {
     if (message.kind === 'damage') {
+      this.#options.damages.note(message.what, message.reason);
       this.#options.log.error({ what: message.what, reason: message.reason }, 'the store found damage');
       return;
     }

@@ -145,6 +145,14 @@ export interface StoreStats {
   readonly newestMs: UnixMs | null;
 }
 
+/** What was found damaged in the store's files. */
+export interface Damage {
+  /** How many times something was found damaged since the start. */
+  readonly found: number;
+  /** The last of it: what, and how; null while nothing was. */
+  readonly last: string | null;
+}
+
 /** Reads see everything that was durable when they were called. */
 /** 31 days: longer looks would open each day's file of a tag that was made yesterday. */
 export const GAP_LOOK_BACK_MS = 31 * 86_400_000;

@@ -216,7 +216,13 @@ describe('the box', () => {
         },
       }),
     ]);
-    expect(data.store).toMatchObject({ engine: 'fake', profile: 'balanced', lag: 0, fault: 'disk_full' });
+    expect(data.store).toMatchObject({
+      engine: 'fake',
+      profile: 'balanced',
+      lag: 0,
+      fault: 'disk_full',
+      damage: { found: 1, last: 'records.db: it was damaged' },
+    });
   });
 
   it('GET /metrics gives the whole box to an admin, as text', async () => {

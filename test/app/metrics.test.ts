@@ -42,7 +42,13 @@ test('the outcomes of a source and what is in flight add up to what it received'
     alerts: { rules: 3, openAlerts: { critical: 1, warning: 4, info: 0 }, evaluations: 90, unwatched: 2, refused: 5, lagMs: 1_500 },
     channels: [],
     ring: new Ring(512),
-    stream: { profile: 'sd-card', next: 50 as Sequence, durable: 44 as Sequence, fault: 'disk_full' },
+    stream: {
+      profile: 'sd-card',
+      next: 50 as Sequence,
+      durable: 44 as Sequence,
+      fault: 'disk_full',
+      damage: { found: 3, last: 'records.db: bad' },
+    },
     streams: { streams: 2, queuedBytes: 300, sent: { telemetry: 7, source: 1 }, lost: { queue_full: 5, ended: 0 } },
     store: {
       engine: 'columnar',

@@ -209,8 +209,17 @@ describe('StoreClient', () => {
       writeFileSync(join(dir, 'telemetry', 'store.db'), nonsense);
       const { client } = makeStore(dir);
       await client.start();
+      expect(client.damage).toMatchObject({ found: 2, last: expect.stringContaining('store.db') }); // that it is kept, and why
       await client.stop();
       expect(readFileSync(join(dir, 'telemetry', 'store.db.damaged-1'), 'utf8')).toBe(nonsense);
+    });
+
+    it('tells of the rescue of a records.db that is no database', async () => {
+      const dir = tempDir();
+      writeFileSync(join(dir, 'records.db'), 'no database, but long enough to be read as one '.repeat(50));
+      const { client } = makeStore(dir);
+      await client.start();
+      expect(client.damage).toMatchObject({ found: 1, last: expect.stringContaining('records.db') });
     });
 
     it.each(broken)('because it %s rejects the start with a message that names the file', async (_why, prepare, message) => {

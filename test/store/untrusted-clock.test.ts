@@ -11,35 +11,41 @@ import { useTempDirs } from './temp-dir.ts';
 const YEARS_44 = 44 * 365 * DAY;
 
 const newDir = useTempDirs();
-const watching = new AbortController();
+let watching = new AbortController();
 
-afterEach(() => watching.abort());
+afterEach(() => {
+  watching.abort();
+  watching = new AbortController();
+});
 
 describe('an untrusted clock', () => {
-  it.each([YEARS_44, 2 * HOUR, -YEARS_44])('that is %i ms off removes no day for its age, and neither does its correction', async (offMs) => {
-    const rig = await new DaysRig(newDir()).open();
-    await rig.fill(3, HOUR / 2);
-    const days = await rig.daysWithSamples();
-    rig.isClockTrusted = false;
-    rig.clock.stepWall(offMs);
-    await rig.reopen();
-    await rig.engine.setRetention({ maxAgeMs: 30 * DAY });
-    for (let hour = 0; hour < 6; hour++) {
-      for (const id of rig.series) rig.feed.add(id, rig.clock.now(), hour); // samples of that time, too
-      await rig.feed.commit();
-      rig.clock.busy(HOUR);
-      await rig.settle();
-    }
-    expect(await rig.daysWithSamples()).toEqual(expect.arrayContaining(days));
-    rig.clock.stepWall(-offMs);
-    rig.isClockTrusted = true;
-    for (let hour = 0; hour < 6; hour++) {
-      rig.clock.busy(HOUR);
-      await rig.settle();
-    }
-    expect(await rig.daysWithSamples()).toEqual(expect.arrayContaining(days));
-    await rig.engine.close();
-  });
+  it.each([YEARS_44, 2 * HOUR, -YEARS_44])(
+    'that is %i ms off removes no day for its age, and neither does its correction',
+    async (offMs) => {
+      const rig = await new DaysRig(newDir()).open();
+      await rig.fill(3, HOUR / 2);
+      const days = await rig.daysWithSamples();
+      rig.isClockTrusted = false;
+      rig.clock.stepWall(offMs);
+      await rig.reopen();
+      await rig.engine.setRetention({ maxAgeMs: 30 * DAY });
+      for (let hour = 0; hour < 6; hour++) {
+        for (const id of rig.series) rig.feed.add(id, rig.clock.now(), hour); // samples of that time, too
+        await rig.feed.commit();
+        rig.clock.busy(HOUR);
+        await rig.settle();
+      }
+      expect(await rig.daysWithSamples()).toEqual(expect.arrayContaining(days));
+      rig.clock.stepWall(-offMs);
+      rig.isClockTrusted = true;
+      for (let hour = 0; hour < 6; hour++) {
+        rig.clock.busy(HOUR);
+        await rig.settle();
+      }
+      expect(await rig.daysWithSamples()).toEqual(expect.arrayContaining(days));
+      await rig.engine.close();
+    },
+  );
 
   it('removes nothing by age as long as it is not trusted, and what is too old when it is', async () => {
     const rig = await new DaysRig(newDir()).open();

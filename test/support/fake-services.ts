@@ -439,6 +439,7 @@ export class FakeServices implements ApiServices {
     next: this.samples.length as Sequence,
     durable: this.samples.length as Sequence,
     fault: this.fault,
+    damage: { found: 1, last: 'records.db: it was damaged' },
   });
   readonly readiness = () => ({ missing: this.missing });
 
