@@ -1,9 +1,9 @@
 /** GET /api/twins/{id}/status. */
 import { z } from 'zod';
-import { SEVERITIES } from '../../alerts/alert.ts';
+import { type Alert, SEVERITIES } from '../../alerts/alert.ts';
 import { toIso } from '../../core/time.ts';
 import { healthOf, REASON_CODES } from '../../twin/health.ts';
-import { type Twin, tagOf } from '../../twin/twin.ts';
+import { type Binding, type Twin, tagOf } from '../../twin/twin.ts';
 import { hasScope } from '../auth.ts';
 import type { Operation } from '../operation.ts';
 import { type Answer, type Call, documented, ok, type Route, route } from '../route.ts';
@@ -37,7 +37,9 @@ const statusSchema = z.object({
   alerts: z
     .array(z.object({ id: z.string(), severity: z.enum(SEVERITIES), message: z.string(), created_at: timeSchema }))
     .optional()
-    .describe('those that are not resolved, the newest first, at most 50; only for tokens with read:alerts'),
+    .describe(
+      'of its asset, and of the tags elsewhere that it is bound to; not resolved, the newest first, at most 50; only for tokens with read:alerts',
+    ),
 });
 
 const GET_TWIN_STATUS: Operation = {
@@ -124,7 +126,22 @@ function status(services: ApiServices, call: Call): Answer {
 function openAlerts({ alerting }: ApiServices, twin: Twin) {
   return alerting
     .openAlerts(twin.tenant)
-    .filter(({ assetId }) => assetId === twin.id)
+    .filter(isOf(twin))
     .slice(0, MAX_ALERTS)
     .map(({ id, severity, message, triggeredMs }) => ({ id, severity, message, created_at: toIso(triggeredMs) }));
+}
+
+/** True of alerts of its own asset, and of the tags elsewhere that its sensors and actuators are bound to. */
+function isOf(twin: Twin): (alert: Alert) => boolean {
+  const bindings: readonly Binding[] = [
+    ...twin.sensors.map(({ binding }) => binding),
+    ...twin.actuators.map((actuator) => tagOf(twin, actuator)),
+  ];
+  const elsewhere = bindings.filter(({ asset }) => asset !== twin.id);
+  return ({ assetId, tagName, dataSourceId }) =>
+    assetId === twin.id ||
+    elsewhere.some(
+      ({ asset, tag, source }) =>
+        asset === assetId && tag === tagName && (source === undefined || dataSourceId === null || source === dataSourceId),
+    );
 }

@@ -167,4 +167,26 @@ describe('the alerts of a twin', () => {
     expect(after.map(({ id }: { id: string }) => id).slice(0, 49)).toEqual(alerts.slice(1).map(({ id }: { id: string }) => id));
     expect(after[49].created_at).toBe('2026-01-06T10:40:00Z');
   });
+
+  it('are those too of the tags elsewhere that its sensors and actuators are bound to, by the source they name', async () => {
+    const client = new ApiClient();
+    const { services } = client;
+    const elsewhere = { asset: 'press', tag: 'oil', source: 'ds-2' };
+    services.addTwin({
+      id: 'pump',
+      sensors: [sensor('pump', 't'), sensor('pump', 'oil', { binding: elsewhere, bindingExplicit: true })],
+      actuators: [{ id: 'valve', name: 'Valve', type: 'binary', binding: { asset: 'press', tag: 'flow' } }],
+    });
+    for (const tagName of ['oil', 'flow', 'heat']) await services.alerting.rules.create('default', draft({ tagName }));
+    const hear = (source: string, tag: string) => services.hearReading({ source, asset: 'press', tag, timeMs: services.nowMs, value: 90 });
+    const tags = async () => (await statusOf(client)).alerts.map(({ message }: { message: string }) => message.match(/oil|flow|heat/)?.[0]);
+    hear('ds-1', 'oil');
+    hear('ds-1', 'heat');
+    expect(await tags()).toEqual([]);
+    hear('ds-1', 'flow');
+    expect(await tags()).toEqual(['flow']);
+    services.hearReading({ source: 'ds-1', asset: 'press', tag: 'oil', timeMs: (services.nowMs + 1_000) as UnixMs, value: 20 });
+    services.hearReading({ source: 'ds-2', asset: 'press', tag: 'oil', timeMs: (services.nowMs + 2_000) as UnixMs, value: 90 });
+    expect((await tags()).sort()).toEqual(['flow', 'oil']);
+  });
 });
