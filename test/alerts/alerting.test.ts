@@ -30,6 +30,20 @@ describe('alerting', () => {
     await rig.kill();
   });
 
+  it('goes on with the time without data after a restart', async () => {
+    const { rig, series, open } = await rigWith(draft({ noDataMs: 60_000 }));
+    rig.hear(series, MORNING_MS, 20);
+    await rig.pass(40_000);
+    await rig.alerting.close();
+    await rig.kill();
+    await rig.start();
+    await rig.pass(18_000);
+    expect(open()).toEqual([]);
+    await rig.pass(4_000);
+    expect(open()).toMatchObject([{ kind: 'no_data' }]);
+    await rig.kill();
+  });
+
   it('does not count time without data while the clock is not to be trusted', async () => {
     const { rig, open } = await rigWith(draft({ noDataMs: 60_000, assetId: 'Pump_009' }));
     rig.trusted = false;

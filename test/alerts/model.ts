@@ -1,27 +1,49 @@
 /** What alerts a list of samples must give: slow and obvious, each time from the whole history, with no state carried on. */
 import type { Condition } from '../../src/alerts/rule.ts';
 import { isBad } from '../../src/core/status.ts';
+import type { ValueType } from '../../src/core/tag.ts';
 import type { RigSample } from './rig.ts';
 
 export interface Episode {
   readonly triggeredMs: number;
-  readonly value: number;
+  readonly value: number | string | boolean;
   /** Null while it is open. */
   readonly endedMs: number | null;
 }
 
 interface Point {
   readonly timeMs: number;
-  readonly value: number;
+  readonly value: number | string;
   /** The change in one second since the point before; NaN where there is none without a bad sample between. */
   readonly rate: number;
   /** How much of the time since the point before counts. */
   readonly spanMs: number;
 }
 
-/** The samples of one series in the order of their arrival. */
-export function episodesOf(samples: readonly RigSample[], condition: Condition, staleMs: number): Episode[] {
-  const points = pointsOf(samples, staleMs);
+/** The samples of one asset's tag in the order of their arrival, whatever source they are of. */
+export function episodesOf(samples: readonly RigSample[], condition: Condition, of: { staleMs: number; type: ValueType }): Episode[] {
+  const points = pointsOf(samples, typeof condition.value === 'string', of.staleMs);
+  return episodesIn(points, of.type === 'f32' ? asF32(condition) : condition).map((episode) => ({
+    ...episode,
+    value: shown(episode.value, of.type),
+  }));
+}
+
+/** What is read is the nearest 32-bit float, so that is what it is held against. A rate of change is no such reading. */
+function asF32(condition: Condition): Condition {
+  const { operator, value, clearValue } = condition;
+  if (operator === 'rate_of_change') return condition;
+  const nearest = typeof value === 'object' ? ([Math.fround(value[0]), Math.fround(value[1])] as const) : Math.fround(Number(value));
+  return { ...condition, value: nearest, ...(clearValue !== undefined && { clearValue: Math.fround(clearValue) }) };
+}
+
+/** As a person would write it. */
+function shown(value: number | string | boolean, type: ValueType): number | string | boolean {
+  if (type === 'bool') return value === 1;
+  return type === 'f32' ? Number(Number(value).toPrecision(6)) : value;
+}
+
+function episodesIn(points: readonly Point[], condition: Condition): Episode[] {
   const episodes: Episode[] = [];
   for (let first = 0; first < points.length; ) {
     const fired = firing(points, first, condition);
@@ -36,15 +58,15 @@ export function episodesOf(samples: readonly RigSample[], condition: Condition, 
 }
 
 /** Usable samples that are not late. */
-function pointsOf(samples: readonly RigSample[], staleMs: number): Point[] {
+function pointsOf(samples: readonly RigSample[], wantsText: boolean, staleMs: number): Point[] {
   const timely = samples.filter(({ timeMs }, index) => samples.slice(0, index).every((before) => before.timeMs <= timeMs));
-  const isUsable = ({ value, status }: RigSample) => typeof value === 'number' && !Number.isNaN(value) && !isBad(status);
+  const isUsable = ({ value, status }: RigSample) => (typeof value === 'string') === wantsText && !Number.isNaN(value) && !isBad(status);
   return timely.flatMap((sample, index) => {
     if (!isUsable(sample)) return [];
     const before = timely[index - 1];
     const gapMs = before && isUsable(before) ? sample.timeMs - before.timeMs : Number.NaN;
-    const value = sample.value as number;
-    const rate = ((value - Number(before?.value)) * 1_000) / gapMs;
+    const value = typeof sample.value === 'string' ? sample.value : Number(sample.value);
+    const rate = ((Number(value) - Number(before?.value)) * 1_000) / gapMs;
     return [{ timeMs: sample.timeMs, value, rate, spanMs: Number.isNaN(gapMs) ? 0 : Math.min(gapMs, staleMs) }];
   });
 }
@@ -63,7 +85,9 @@ function firing(points: readonly Point[], first: number, condition: Condition): 
 }
 
 /** Undefined where it cannot be told. */
-function holds({ value, rate }: Point, { operator, value: threshold }: Condition): boolean | undefined {
+function holds({ value: said, rate }: Point, { operator, value: threshold }: Condition): boolean | undefined {
+  if (typeof threshold === 'string') return operator === 'eq' ? said === threshold : said !== threshold;
+  const value = Number(said);
   const [low, high] = typeof threshold === 'object' ? threshold : [Number(threshold), Number(threshold)];
   const told: Record<Condition['operator'], () => boolean | undefined> = {
     gt: () => value > low,
@@ -83,5 +107,5 @@ function isOver(point: Point, condition: Condition): boolean {
   const { operator, clearValue } = condition;
   if (clearValue === undefined) return holds(point, condition) === false;
   if (holds(point, condition)) return false;
-  return operator === 'gt' || operator === 'gte' ? point.value <= clearValue : point.value >= clearValue;
+  return operator === 'gt' || operator === 'gte' ? Number(point.value) <= clearValue : Number(point.value) >= clearValue;
 }

@@ -14,7 +14,7 @@ export interface RigSample {
   readonly series: SeriesId;
   readonly timeMs: UnixMs;
   /** NaN is no value. */
-  readonly value: number | string;
+  readonly value: number | string | bigint;
   readonly status: StatusCode;
 }
 
@@ -62,11 +62,12 @@ export class AlertRig {
   }
 
   /** A reading; `null` is a bad one. Late ones carry the mark that the door gives them. */
-  hear(series: SeriesId, timeMs: number, value: number | string | null, status: StatusCode = value === null ? BAD : GOOD): void {
+  hear(series: SeriesId, timeMs: number, value: number | string | bigint | null, status: StatusCode = value === null ? BAD : GOOD): void {
     const sample = { series, timeMs: timeMs as UnixMs, value: value ?? Number.NaN, status };
     const isLate = sample.timeMs < this.#newestMs(series);
     this.log.push(sample);
     if (typeof sample.value === 'string') this.alerting.consumer.text(series, sample.timeMs, sample.value, status, isLate);
+    else if (typeof sample.value === 'bigint') this.alerting.consumer.integer(series, sample.timeMs, sample.value, true, status, isLate);
     else this.alerting.consumer.number(series, sample.timeMs, sample.value, status, isLate);
   }
 
@@ -124,6 +125,6 @@ function columnsOf(rows: readonly RigSample[]): Columns {
     timeMs: Float64Array.from(rows, ({ timeMs }) => timeMs),
     numbers: Float64Array.from(rows, ({ value }) => (typeof value === 'number' ? value : Number.NaN)),
     status: Uint32Array.from(rows, ({ status }) => status),
-    wide: rows.map(({ value }) => (typeof value === 'string' ? value : undefined)),
+    wide: rows.map(({ value }) => (typeof value === 'number' ? undefined : value)),
   };
 }
