@@ -2,8 +2,7 @@
  * The engine: write-ahead log → heads in memory → chunks of a quarter of an hour in `store.db` → immutable day files.
  * One thread; every step of the background work is short.
  */
-import { existsSync, mkdirSync } from 'node:fs';
-import { join } from 'node:path';
+import { mkdirSync } from 'node:fs';
 import { GatewayError } from '../../core/errors.ts';
 import type { Ring } from '../../core/ring.ts';
 import type { Sequence, SeriesDef, SeriesId } from '../../core/tag.ts';
@@ -32,7 +31,6 @@ import { MAX_BLOCK_SAMPLES } from './block-limit.ts';
 import type { Catalogue } from './catalogue.ts';
 import { Changes } from './changes.ts';
 import type { ColumnarOptions } from './columnar-options.ts';
-import { keepDamaged } from './damaged-copy.ts';
 import { DayFileNotNowError, DayFiles } from './day-files.ts';
 import { dayOf, windowOf } from './grid.ts';
 import { Intake } from './intake.ts';
@@ -51,8 +49,8 @@ import { Ballast } from './space.ts';
 import { copyUnsealed, type UnsealedSamples } from './unsealed.ts';
 import { MAX_UNSEALED_BYTES } from './unsealed-limit.ts';
 import type { Wal } from './wal/log.ts';
+import { missingEnd, tellLost } from './wal/lost-ranges.ts';
 import { DEFAULT_SEGMENT_BYTES, openWal } from './wal/open-wal.ts';
-import type { LostRange } from './wal/replay.ts';
 
 /** Visits records to find where the next one starts. */
 const NOBODY = sampleVisitor(
@@ -153,7 +151,8 @@ export class ColumnarEngine implements Engine {
     const from = isRescued ? (wal.durable.first ?? progress.kept) : progress.kept;
     const lost = [...replay(this.#replayer(maintenance), from).lost];
     if (wal.next < progress.next && progress.kept < progress.next) lost.push(missingEnd(Math.max(wal.next, progress.kept), progress.next));
-    this.#tell(lost.filter(({ to }) => !isRescued || to > progress.next)); // below it nobody knows any more what was given back
+    const told = lost.filter(({ to }) => !isRescued || to > progress.next); // below it nobody knows any more what was given back
+    tellLost(told, dir, report);
     const before = new Set(defined);
     const sought = isRescued
       ? [...this.#definitions.keys()].filter((id) => !before.has(id))
@@ -281,16 +280,6 @@ export class ColumnarEngine implements Engine {
     }
   }
 
-  /** What the log has lost; the files are kept as they are, for they will be used again. */
-  #tell(lost: readonly LostRange[]): void {
-    const { dir, report } = this.#options;
-    for (const segment of new Set(lost.map((range) => range.segment))) {
-      if (!existsSync(join(dir, segment))) continue;
-      report(segment, new Error(`it is damaged; what it is now is kept as ${keepDamaged(join(dir, segment), 'copy')}`));
-    }
-    for (const range of lost) report(`the log in ${range.segment}: samples are lost`, range);
-  }
-
   #opened(): Opened {
     if (!this.#state) throw new Error('the engine is not open');
     return this.#state;
@@ -352,9 +341,4 @@ export class ColumnarEngine implements Engine {
     };
     return { ...visitor, frame };
   }
-}
-
-/** The log ends before what is known to have been in it. */
-function missingEnd(from: number, to: number): LostRange {
-  return { segment: 'a segment that is gone', offset: 0, from: from as Sequence, to: to as Sequence };
 }
