@@ -56,7 +56,7 @@ export class Gate {
     const exchange = this.#open(c);
     const answer = this.#answer(c, exchange, () => {
       const given = route.scope === null ? route.handle({ request: c.req }) : this.#call(c, route, exchange);
-      return whenThere(given, (each) => unlessKnown(each, c.req.header('if-none-match')));
+      return route.method === 'GET' ? whenThere(given, (each) => unlessKnown(each, c.req.header('if-none-match'))) : given;
     });
     return whenThere(answer, (given) => this.#leave(c, route, exchange, given));
   }

@@ -9,7 +9,7 @@ import type { Sequence } from '../core/tag.ts';
 import { type WallTime, watchClock } from './clock-watch.ts';
 import { DamageBook } from './damage-book.ts';
 import type { DeliveryStore } from './deliveries.ts';
-import { PendingCalls, STALLED_AFTER_MS, stalled } from './pending-calls.ts';
+import { PendingCalls, stalled } from './pending-calls.ts';
 import {
   BACKUP_CALL,
   ENGINE_CALLS,
@@ -28,6 +28,7 @@ import type { AlertStore, AnswerStore, AuditStore, RecordStore } from './records
 import type { Damage, RecoveryReport, RetentionPolicy, TelemetryReads, TelemetryStore } from './telemetry.ts';
 import { type ClockState, UNKNOWN_CLOCK } from './told-clock.ts';
 import { Waiters } from './waiters.ts';
+import { WriteOrders } from './write-orders.ts';
 
 const RESTART_DELAY_MS = 200; // at most five a second, and data back within one
 const STOP_TIMEOUT_MS = 4_000;
@@ -65,9 +66,7 @@ export class StoreClient {
   /** No worker follows the present one. */
   #ended = false;
   #stopped: Promise<void> | undefined;
-  #fault: Fault | undefined;
-  #flushSinceMs: number | undefined;
-  #writeSinceMs: number | undefined;
+  readonly #orders: WriteOrders;
   readonly #query: QueryClient;
   readonly #damages = new DamageBook();
   readonly #waiters = new Waiters();
@@ -77,6 +76,7 @@ export class StoreClient {
   constructor(options: StoreClientOptions) {
     this.#options = options;
     this.#calls = new PendingCalls(options.clock);
+    this.#orders = new WriteOrders(options.clock, options.log);
     const { dataDir, clock, log, spawnQuery: spawn } = options;
     const introduce = (port: MessagePort) => this.#worker?.postMessage({ kind: 'reader', port } satisfies ToWorker, [port]);
     this.#query = new QueryClient({ dataDir, clock, log, spawn, introduce, damages: this.#damages });
@@ -113,14 +113,7 @@ export class StoreClient {
 
   get health(): StoreHealth {
     if (this.#stopping) return 'stopped';
-    if (!this.#running) return 'starting';
-    if (this.#isLate(this.#flushSinceMs)) return 'store_stalled';
-    if (this.#fault) return this.#fault.code === 'disk_full' ? 'disk_full' : 'store_failed'; // it answers, if only that
-    return this.#isLate(this.#writeSinceMs) ? 'store_stalled' : 'ok';
-  }
-
-  #isLate(sinceMs: number | undefined): boolean {
-    return sinceMs !== undefined && this.#options.clock.monotonicMs() - sinceMs > STALLED_AFTER_MS;
+    return this.#running ? this.#orders.health : 'starting';
   }
 
   /**
@@ -152,9 +145,7 @@ export class StoreClient {
 
   /** Asks for what is published to be written now, so that its slots become free: nobody waits for it to be safe. One at a time. */
   relieve(): void {
-    if (this.#writeSinceMs !== undefined || this.#flushSinceMs !== undefined || !this.#running) return;
-    this.#writeSinceMs = this.#options.clock.monotonicMs();
-    this.#send({ kind: 'write' });
+    if (this.#running && this.#orders.beginWrite()) this.#send({ kind: 'write' });
   }
 
   /** Commits what is published, closes the files, ends the worker. Goes on trying over a death of the worker, for four seconds. */
@@ -165,9 +156,7 @@ export class StoreClient {
 
   /** Asks for a commit now; one at a time. */
   #flush(): void {
-    if (this.#flushSinceMs !== undefined || !this.#running) return;
-    this.#flushSinceMs = this.#options.clock.monotonicMs();
-    this.#send({ kind: 'flush' });
+    if (this.#running && this.#orders.beginFlush()) this.#send({ kind: 'flush' });
   }
 
   async #stop(): Promise<void> {
@@ -221,8 +210,7 @@ export class StoreClient {
   #onExit(code: number, failure: unknown): void {
     const wasRunning = this.#running;
     this.#running = false;
-    this.#flushSinceMs = undefined;
-    this.#writeSinceMs = undefined;
+    this.#orders.end();
     if (this.#ended) return;
     const error = failure instanceof GatewayError ? failure : workerEnded(code, failure);
     if (this.#starting) {
@@ -254,8 +242,7 @@ export class StoreClient {
         this.#onFlushed(message.fault);
         break;
       case 'writing':
-        this.#writeSinceMs = undefined;
-        this.#setFault(message.fault);
+        this.#orders.wrote(message.fault);
         break;
       case 'background':
         if (message.fault)
@@ -282,7 +269,7 @@ export class StoreClient {
   #onOpened(report: RecoveryReport, lost: { readonly from: Sequence; readonly to: Sequence } | null): void {
     this.#running = true;
     if (lost) this.#onLost(lost);
-    this.#fault = undefined;
+    this.#orders.begin();
     if (this.#starting) {
       this.#options.ring.startAt(report.next);
       this.#starting.resolve(report);
@@ -304,17 +291,10 @@ export class StoreClient {
   }
 
   #onFlushed(fault: Fault | undefined): void {
-    this.#flushSinceMs = undefined;
-    this.#setFault(fault);
+    this.#orders.flushed(fault);
     this.#waiters.settle(this.#options.ring.durable);
     if (fault) this.#waiters.rejectAll(new GatewayError(fault.code, fault.message));
     if (this.#waiters.any) this.#flush();
-  }
-
-  #setFault(fault: Fault | undefined): void {
-    if (fault && !this.#fault) this.#options.log.error({ code: fault.code }, `the store cannot write: ${fault.message}`);
-    if (!fault && this.#fault) this.#options.log.info({}, 'the store writes again');
-    this.#fault = fault;
   }
 
   #refusal(): GatewayError | undefined {
