@@ -19,8 +19,8 @@ import { SpareSegments } from './spare-segments.ts';
 import { Sweep } from './sweep.ts';
 import { OPEN_SHARE } from './unsealed-limit.ts';
 
-/** A step of work: commits of new data wait no longer than this. */
-const STEP_MS = 4;
+/** When a step of work ends: with the block that it has begun it keeps commits of new data waiting for some 4 ms. */
+const STEP_MS = 3;
 /** Samples that come this late still join their window before it is sealed. */
 const GRACE_MS = 5_000;
 /** Before it no clock was right: then the newest sample tells the time. 2020-01-01. */
