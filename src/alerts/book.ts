@@ -174,7 +174,7 @@ export class AlertBook {
 /** The same episode has the same id whenever it is found: a replay after a crash finds the alert that was there. */
 function idOf(watch: Watch, kind: 'condition' | 'no_data'): string {
   const { rule, asset, episode } = watch;
-  const beginMs = kind === 'condition' ? watch.sinceMs : watch.usableMs;
+  const beginMs = kind === 'condition' ? watch.hold.sinceMs : watch.usableMs;
   const identity = JSON.stringify([rule.tenant, rule.id, rule.revision, asset, kind, episode, beginMs]);
   return shortId('alert-', createHash('sha256').update(identity).digest());
 }

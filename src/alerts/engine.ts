@@ -7,10 +7,10 @@ import type { SeriesDef, SeriesId } from '../core/tag.ts';
 import type { UnixMs } from '../core/time.ts';
 import type { Resolution } from './alert.ts';
 import { Criterion } from './criterion.ts';
-import { Feeds } from './feeds.ts';
+import { Feeds, type WatchFeed } from './feeds.ts';
 import { Lines, type Sample } from './lines.ts';
 import type { Rule, RuleKey, RuleState } from './rule.ts';
-import { type Episodes, type Feed, Watch } from './watch.ts';
+import { type Episodes, Watch } from './watch.ts';
 import type { WatchState } from './watch-state.ts';
 
 /** Of the box: some 30 MB. A rule for every asset has one for each that has the tag. */
@@ -163,7 +163,7 @@ export class RuleEngine {
       const { feed } = watch;
       if (feed && watch.mayStand) watch.stand(this.#ports.standsUntilMs(feed.series), feed, episodes);
       if (watch.rule.condition.noDataMs === undefined) continue;
-      if (feed) watch.vouch(this.#ports.heardUntilMs(feed.series), this.#engineMs);
+      for (const each of watch.feeds) watch.vouch(each, this.#ports.heardUntilMs(each.series), this.#engineMs);
       watch.miss(this.#engineMs, nowMs, episodes);
     }
   }
@@ -175,11 +175,11 @@ export class RuleEngine {
   }
 
   /** What the feed's series has said last is known to the watch, but not judged yet. */
-  #seed(feed: Feed): void {
+  #seed(feed: WatchFeed): void {
     const { watch, criterion, series } = feed;
     const newest = this.#ports.newest(series);
-    if (!newest || newest.timeMs < watch.lastMs) return;
-    if (isBad(newest.status) || !criterion.takes(newest.value, newest.text)) watch.hearBad(newest.timeMs);
+    if (!newest) return;
+    if (isBad(newest.status) || !criterion.takes(newest.value, newest.text)) watch.hearBad(feed, newest.timeMs);
     else watch.seed(feed, this.#fill(newest.timeMs, newest.value, newest.text), this.#ports.standsUntilMs(series));
   }
 
@@ -201,15 +201,15 @@ export class RuleEngine {
     }
   }
 
-  #step(feed: Feed, sample: Sample, bad: boolean): void {
+  #step(feed: WatchFeed, sample: Sample, bad: boolean): void {
     const { watch, criterion } = feed;
-    if (this.replaying && !watch.isNews(sample.timeMs)) return;
+    if (this.replaying && sample.timeMs <= feed.knownMs) return;
     this.evaluations++;
-    if (bad || !criterion.takes(sample.value, sample.text)) watch.hearBad(sample.timeMs);
+    if (bad || !criterion.takes(sample.value, sample.text)) watch.hearBad(feed, sample.timeMs);
     else watch.hear(feed, sample, this.#ports.episodes);
   }
 
-  #attach(entry: RuleEntry, series: SeriesId, def: SeriesDef): Feed | undefined {
+  #attach(entry: RuleEntry, series: SeriesId, def: SeriesDef): WatchFeed | undefined {
     const { condition, dataSourceId } = entry.rule;
     if (condition.assetId !== undefined && condition.assetId !== def.asset) return undefined;
     if (dataSourceId !== undefined && dataSourceId !== def.source) return undefined;
@@ -217,9 +217,7 @@ export class RuleEngine {
     if (!watch) return undefined;
     const { source, valueType } = def;
     const criterion = valueType === 'f32' ? entry.single : entry.plain;
-    const feed = this.#feeds.attach({ watch, series, source, valueType, criterion });
-    watch.feed ??= feed;
-    return feed;
+    return this.#feeds.attach({ watch, series, source, valueType, criterion });
   }
 
   #watch(entry: RuleEntry, asset: string): Watch | undefined {

@@ -1,17 +1,24 @@
 /** Which watches hear which series: a chain of feeds for each series, its links in columns by the feeds' numbers. */
 import type { SeriesId } from '../core/tag.ts';
-import type { Feed } from './watch.ts';
+import type { Feed } from './feed.ts';
+import type { Watch } from './watch.ts';
 
 const FIRST_CAPACITY = 1024;
+
+export interface WatchFeed extends Feed {
+  readonly watch: Watch;
+}
+
+type NewFeed = Pick<WatchFeed, 'watch' | 'series' | 'source' | 'valueType' | 'criterion'>;
 
 export class Feeds {
   /** By series: the first feed of its chain; 0 where no rule asks for it. */
   #first = new Uint32Array(FIRST_CAPACITY);
   /** By feed: the next one of its chain; 0 behind the last. */
   #next = new Uint32Array(FIRST_CAPACITY);
-  /** By feed: the line of its watch. */
+  /** By feed: its line. */
   #line = new Uint32Array(FIRST_CAPACITY);
-  readonly #feeds: (Feed | undefined)[] = [undefined];
+  readonly #feeds: (WatchFeed | undefined)[] = [undefined];
   readonly #free: number[] = [];
 
   first(series: SeriesId): number {
@@ -26,26 +33,41 @@ export class Feeds {
     return this.#line[feed] as number;
   }
 
-  get(feed: number): Feed {
-    return this.#feeds[feed] as Feed;
+  get(feed: number): WatchFeed {
+    return this.#feeds[feed] as WatchFeed;
   }
 
   /** The newest one hears first. */
-  attach({ watch, series, source, valueType, criterion }: Omit<Feed, 'number'>): Feed {
+  attach({ watch, series, source, valueType, criterion }: NewFeed): WatchFeed {
     const number = this.#free.pop() ?? this.#feeds.length;
-    const attached: Feed = { number, watch, series, source, valueType, criterion }; // a copy by spread would have a shape of its own each time
+    const line = watch.takeLine();
+    const knownMs = Number.NEGATIVE_INFINITY;
+    // Member by member: a copy by spread would have a shape of its own each time.
+    const attached: WatchFeed = {
+      number,
+      watch,
+      series,
+      source,
+      valueType,
+      criterion,
+      line,
+      isPaused: false,
+      knownMs,
+      vouchedMs: Number.NaN,
+    };
     this.#feeds[number] = attached;
     this.#first = holding(series, this.#first);
     this.#next = holding(number, this.#next);
     this.#line = holding(number, this.#line);
     this.#next[number] = this.#first[series] as number;
-    this.#line[number] = watch.line;
+    this.#line[number] = line;
     this.#first[series] = number;
+    watch.join(attached);
     return attached;
   }
 
   /** Those of the series that `isGone` names hear it no more. */
-  detach(series: SeriesId, isGone: (feed: Feed) => boolean): void {
+  detach(series: SeriesId, isGone: (feed: WatchFeed) => boolean): void {
     let kept = 0;
     for (let number = this.first(series); number !== 0; ) {
       const next = this.next(number);

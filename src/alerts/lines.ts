@@ -1,5 +1,5 @@
 /**
- * What every sample of a watch reads and writes: a line of nine numbers, all lines in one array, so that the usual sample touches one or two
+ * What every sample reads and writes of the watch that it is for: a line of nine numbers for each series, all lines in one array, so that the usual sample touches one or two
  * lines of the processor's cache and allocates nothing. Numbers in fields of objects would lie all over the heap.
  */
 import type { UnixMs } from '../core/time.ts';
@@ -54,7 +54,7 @@ export class Lines {
       this.numbers = larger;
     }
     this.numbers.fill(0, at, at + WIDTH);
-    for (const column of [LAST_MS, USABLE_MS, PREVIOUS_MS]) this.numbers[at + column] = Number.NEGATIVE_INFINITY;
+    for (const column of [LAST_MS, USABLE_MS, HEARD_MS, PREVIOUS_MS]) this.numbers[at + column] = Number.NEGATIVE_INFINITY;
     for (const column of [VALUE, PREVIOUS_VALUE]) this.numbers[at + column] = Number.NaN;
     return at;
   }

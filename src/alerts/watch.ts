@@ -5,10 +5,11 @@
  *   ok ── holds ─→ pending ── held long enough ─→ firing ── clears ─→ ok
  *   any but firing ── no usable sample for long ─→ no_data ── usable sample ─→ ok
  */
-import type { SeriesId, ValueType } from '../core/tag.ts';
 import type { UnixMs } from '../core/time.ts';
 import type { Resolution } from './alert.ts';
 import type { Criterion } from './criterion.ts';
+import { type Feed, isOf, restoreFeed, savedFeed } from './feed.ts';
+import { Hold } from './hold.ts';
 import {
   HEARD_MS,
   LAST_MS,
@@ -23,10 +24,7 @@ import {
   VALUE,
 } from './lines.ts';
 import type { Rule, RuleState } from './rule.ts';
-import { finite, type WatchState } from './watch-state.ts';
-
-/** A sample stands for so long at least, whatever its period: the same as a twin's health grants it. */
-const MIN_STALE_MS = 30_000;
+import { finite, NOTHING_SAID, type WatchState } from './watch-state.ts';
 
 /** Who hears of what comes of the samples. */
 export interface Episodes {
@@ -37,34 +35,20 @@ export interface Episodes {
   staleAfterMs(watch: Watch): number;
 }
 
-/** One series that feeds one watch. */
-export interface Feed {
-  /** Its own, for as long as it is attached; never 0. */
-  readonly number: number;
-  readonly watch: Watch;
-  readonly series: SeriesId;
-  readonly source: string;
-  readonly valueType: ValueType;
-  readonly criterion: Criterion;
-}
-
 const NEVER = Number.NEGATIVE_INFINITY;
 
 export class Watch {
   rule: Rule;
   readonly asset: string;
   text: string | undefined;
-  /** The series by which the newest usable sample came; before the first one any that feeds this. */
+  /** The series by which the usable sample that counts came: of them all the last to arrive; before the first one any that feeds this. */
   feed: Feed | undefined;
-  /** When the condition began to hold, and for how long it has, while pending. */
-  sinceMs = NEVER;
-  heldMs = 0;
-  /** Up to which time of the samples that is counted. */
-  #countedMs = NEVER;
-  /** The newest sample has not been judged since this began, and its source had vouched for it until then; NaN for one that has. */
+  /** All of them. */
+  readonly feeds: Feed[] = [];
+  /** While pending. */
+  readonly hold = new Hold();
+  /** The sample that counts has not been judged since this began, and its source had vouched for it until then; NaN for one that has. */
   #standingMs = Number.NaN;
-  /** Until when its source had vouched for the tag when that was last looked at; NaN before the first look. */
-  #vouchedMs = Number.NaN;
   /** How many alerts this watch has fired. */
   episode = 0;
   /** The open alert. */
@@ -74,11 +58,8 @@ export class Watch {
   /** Until then its alerts are not notified. */
   shelvedUntilMs: UnixMs | undefined;
   #phase: RuleState = 'ok';
-  /** A bad sample came behind the newest usable one: until the next usable one no time counts. */
-  #isPaused = false;
-  /** Replayed samples up to this time are in the saved state already. */
-  #knownMs = NEVER;
   #lines: Lines;
+  /** That of the feed; before there is one, that of the first to come. */
   #line: number;
 
   constructor(rule: Rule, asset: string, lines: Lines) {
@@ -88,8 +69,14 @@ export class Watch {
     this.#line = lines.take();
   }
 
-  get line(): number {
-    return this.#line;
+  /** The line for another feed. */
+  takeLine(): number {
+    return this.feeds.length === 0 ? this.#line : this.#lines.take();
+  }
+
+  join(feed: Feed): void {
+    this.feeds.push(feed);
+    this.feed ??= feed;
   }
 
   get phase(): RuleState {
@@ -97,16 +84,12 @@ export class Watch {
   }
 
   get isPaused(): boolean {
-    return this.#isPaused;
+    return this.feed?.isPaused === true;
   }
 
-  /** What is older is late and raises nothing. */
+  /** Of the feed's newest sample, bad or not. */
   get lastMs(): number {
     return this.#get(LAST_MS);
-  }
-
-  set lastMs(timeMs: number) {
-    this.#set(LAST_MS, timeMs);
   }
 
   get usableMs(): number {
@@ -117,53 +100,55 @@ export class Watch {
     return this.#get(VALUE);
   }
 
-  /** The engine's own time when it last heard of a usable sample. */
+  /** The engine's own time when it last heard of a usable sample, of whatever feed. */
   get heardMs(): number {
-    return this.#get(HEARD_MS);
+    let heardMs = this.#get(HEARD_MS);
+    for (const { line } of this.feeds) heardMs = Math.max(heardMs, this.#lines.numbers[line + HEARD_MS] as number);
+    return heardMs;
   }
 
   set heardMs(engineMs: number) {
     this.#set(HEARD_MS, engineMs);
   }
 
-  /** Its rule is no more: the line goes back, and whoever still holds this sees it as it was. */
+  /** Its rule is no more: the lines go back, and whoever still holds this sees it as it was. */
   leave(): void {
+    const { feeds } = this;
+    for (const { line } of feeds.splice(0)) if (line !== this.#line) this.#lines.giveBack(line);
     this.#lines = this.#lines.giveBack(this.#line);
     this.#line = 0;
   }
 
-  /** A sample that replay brings: true when the saved state does not know it yet. */
-  isNews(timeMs: number): boolean {
-    return timeMs > this.#knownMs;
-  }
-
-  /** A sample without a value that can be compared. */
-  hearBad(timeMs: UnixMs): void {
-    if (timeMs < this.lastMs) return;
-    this.lastMs = timeMs;
-    this.#isPaused = true;
-    this.#unsettle();
+  /** A sample without a value that can be compared. It speaks for its own source, whatever type that spoke in: what another said stands as before. */
+  hearBad(feed: Feed, timeMs: UnixMs): void {
+    if (timeMs < this.#lastOf(feed)) return;
+    this.#lines.numbers[feed.line + LAST_MS] = timeMs;
+    for (const each of this.feeds) if (each.source === feed.source) each.isPaused = true;
+    this.savedMs = Number.NaN;
+    if (this.isPaused) this.#unsettle();
   }
 
   /** A usable sample that the criterion takes. */
   hear(feed: Feed, sample: Sample, episodes: Episodes): void {
     const { timeMs, text } = sample;
-    if (timeMs < this.lastMs) return;
-    const spanMs = this.#phase === 'pending' ? this.#spanTo(timeMs, episodes) : 0;
+    const lastMs = this.#lastOf(feed);
+    if (timeMs < lastMs) return;
+    const spanMs = this.#phase === 'pending' ? this.#spanOf(lastMs, timeMs, episodes) : 0;
     this.#standingMs = Number.NaN;
+    this.#turnTo(feed);
     if (feed.criterion.isRate) this.#remember(timeMs);
     this.#lines.put(this.#line, sample);
     this.text = text;
-    this.feed = feed;
-    this.#isPaused = false;
+    feed.isPaused = false;
     if (this.#phase === 'no_data') {
       this.#phase = 'ok';
       episodes.end(this, 'data_returned', timeMs);
     }
     const judged = feed.criterion.isRate ? this.#rate() : sample.value;
-    if (feed.criterion.isRate && !Number.isFinite(judged))
-      this.#unsettle(); // the first sample, or the first behind a pause
-    else {
+    if (feed.criterion.isRate && !Number.isFinite(judged)) {
+      this.hold.count(0, timeMs); // the first sample of its source, or the first behind a pause
+      this.#unsettle();
+    } else {
       this.#judge(feed.criterion, judged, spanMs, episodes);
       this.#settle(feed, judged);
     }
@@ -182,7 +167,7 @@ export class Watch {
     } else {
       if (this.#phase === 'pending') this.#count(spanMs, timeMs);
       else this.#beginToHold(timeMs);
-      if (this.heldMs >= criterion.durationMs) this.#fire('condition', timeMs, episodes);
+      if (this.hold.heldMs >= criterion.durationMs) this.#fire('condition', timeMs, episodes);
     }
   }
 
@@ -192,29 +177,34 @@ export class Watch {
       if (criterion.holds(this.value, this.text)) this.#beginToHold(this.#standingMs);
       this.#standingMs = Number.NaN;
     }
-    if (this.#phase !== 'pending' || !(untilMs >= this.#countedMs)) return;
-    const missingMs = criterion.durationMs - this.heldMs;
-    const spanMs = this.#spanTo(untilMs, episodes);
-    if (spanMs >= missingMs) this.#fire('condition', (this.#countedMs + missingMs) as UnixMs, episodes);
+    const { countedMs, heldMs } = this.hold;
+    if (this.#phase !== 'pending' || !(untilMs >= countedMs)) return;
+    const missingMs = criterion.durationMs - heldMs;
+    const spanMs = this.#spanOf(countedMs, untilMs, episodes);
+    if (spanMs >= missingMs) this.#fire('condition', (countedMs + missingMs) as UnixMs, episodes);
     else this.#count(spanMs, untilMs);
   }
 
   /** True where what its source vouches for may change something. */
   get mayStand(): boolean {
-    return !this.#isPaused && (this.#phase === 'pending' || !Number.isNaN(this.#standingMs));
+    return !this.isPaused && (this.#phase === 'pending' || !Number.isNaN(this.#standingMs));
   }
 
-  /** Its source vouches for the tag until `untilMs` of the samples' time: where that goes on, a usable sample is heard of as it were. */
-  vouch(untilMs: number, engineMs: number): void {
-    if (untilMs > this.#vouchedMs && !this.#isPaused) this.heardMs = engineMs;
-    this.#vouchedMs = untilMs;
+  /** The feed's source vouches for it until `untilMs` of the samples' time: where that goes on, a usable sample is heard of as it were. */
+  vouch(feed: Feed, untilMs: number, engineMs: number): void {
+    if (untilMs > feed.vouchedMs && !feed.isPaused) this.heardMs = engineMs;
+    feed.vouchedMs = untilMs;
   }
 
-  /** Takes a sample that was there when this began; its source had vouched for it until `standsUntilMs`. It is judged when that goes on. */
+  /**
+   * Takes a sample that was there when this began; its source had vouched for it until `standsUntilMs`. It is judged when that goes on,
+   * if no other source has a newer one.
+   */
   seed(feed: Feed, sample: Sample, standsUntilMs: number): void {
-    this.#lines.put(this.#line, sample);
+    this.#lines.put(feed.line, sample);
+    if (sample.timeMs < this.usableMs) return;
+    this.#turnTo(feed);
     this.text = sample.text;
-    this.feed = feed;
     this.awaitStanding(standsUntilMs);
   }
 
@@ -235,25 +225,23 @@ export class Watch {
   /** Begins anew; what is late stays late. */
   reset(engineMs: number): void {
     this.#phase = 'ok';
-    this.heldMs = 0;
+    this.hold.heldMs = 0;
     this.heardMs = engineMs;
     this.#unsettle();
   }
 
   saved(engineMs: number): WatchState {
-    const { phase, heldMs, isPaused, episode } = this;
+    const { phase, hold, feed, feeds, episode } = this;
+    const { numbers } = this.#lines;
     return {
       phase,
-      lastMs: finite(this.lastMs),
-      usableMs: finite(this.usableMs),
+      ...(feed ? savedFeed(feed, numbers) : { ...NOTHING_SAID, paused: false }),
       value: this.text ?? finite(this.value),
-      previousMs: finite(this.#get(PREVIOUS_MS)),
-      previousValue: finite(this.#get(PREVIOUS_VALUE)),
-      sinceMs: finite(this.sinceMs),
-      heldMs,
-      countedMs: finite(this.#countedMs),
+      sinceMs: finite(hold.sinceMs),
+      heldMs: hold.heldMs,
+      countedMs: finite(hold.countedMs),
       standingMs: finite(this.#standingMs),
-      paused: isPaused,
+      others: feeds.filter((other) => other !== feed && this.#lastOf(other) !== NEVER).map((other) => savedFeed(other, numbers)),
       quietMs: engineMs - this.heardMs,
       episode,
       alertId: this.alertId ?? null,
@@ -261,21 +249,23 @@ export class Watch {
     };
   }
 
+  /** All feeds are there. */
   restore(state: WatchState, engineMs: number): void {
-    const { value } = state;
+    const { hold } = this;
+    const { numbers } = this.#lines;
+    const feed = this.feeds.find((each) => isOf(each, state)) ?? this.feed;
+    if (feed) this.#turnTo(feed);
+    if (feed) restoreFeed(feed, numbers, state);
+    for (const saved of state.others ?? []) {
+      const other = this.feeds.find((each) => isOf(each, saved));
+      if (other) restoreFeed(other, numbers, saved);
+    }
+    this.text = typeof state.value === 'string' ? state.value : undefined;
     this.#phase = state.phase;
-    this.lastMs = state.lastMs ?? NEVER;
-    this.#knownMs = this.lastMs;
-    this.#set(USABLE_MS, state.usableMs ?? NEVER);
-    this.#set(VALUE, typeof value === 'number' ? value : Number.NaN);
-    this.text = typeof value === 'string' ? value : undefined;
-    this.#set(PREVIOUS_MS, state.previousMs ?? NEVER);
-    this.#set(PREVIOUS_VALUE, state.previousValue ?? Number.NaN);
-    this.sinceMs = state.sinceMs ?? NEVER;
-    this.heldMs = state.heldMs;
-    this.#countedMs = state.countedMs ?? this.usableMs;
+    hold.sinceMs = state.sinceMs ?? NEVER;
+    hold.heldMs = state.heldMs;
+    hold.countedMs = state.countedMs ?? this.usableMs;
     this.#standingMs = state.standingMs ?? Number.NaN;
-    this.#isPaused = state.paused;
     this.heardMs = engineMs - state.quietMs;
     this.episode = state.episode;
     this.alertId = state.alertId ?? undefined;
@@ -283,11 +273,24 @@ export class Watch {
     this.#unsettle();
   }
 
-  /** What counts of the time since that which is counted: none behind a pause, and no more than a sample stands. */
-  #spanTo(timeMs: number, episodes: Episodes): number {
-    if (this.#isPaused || this.usableMs === NEVER) return 0;
-    const spanMs = timeMs - this.#countedMs;
-    return spanMs <= MIN_STALE_MS ? spanMs : Math.min(spanMs, Math.max(MIN_STALE_MS, episodes.staleAfterMs(this)));
+  /** Of its newest sample. What is older is late and raises nothing: by the clock of this source, whatever others have said. */
+  #lastOf({ line }: Feed): number {
+    return this.#lines.numbers[line + LAST_MS] as number;
+  }
+
+  /** From now on what this feed says counts. */
+  #turnTo(feed: Feed): void {
+    if (feed === this.feed) return;
+    this.#unsettle();
+    this.feed = feed;
+    this.#line = feed.line;
+    this.savedMs = Number.NaN;
+  }
+
+  /** What counts of the time up to then, which the source last told of at `fromMs`: none behind a pause. */
+  #spanOf(fromMs: number, timeMs: number, episodes: Episodes): number {
+    if (this.isPaused || this.usableMs === NEVER) return 0;
+    return this.hold.spanOf(fromMs, timeMs, () => episodes.staleAfterMs(this));
   }
 
   /** The change in one second up to the newest usable sample. */
@@ -298,20 +301,17 @@ export class Watch {
   /** Before a usable sample is taken. One of the same time as the newest takes its place. */
   #remember(timeMs: UnixMs): void {
     if (timeMs === this.usableMs) return;
-    this.#set(PREVIOUS_MS, this.#isPaused ? NEVER : this.usableMs);
-    this.#set(PREVIOUS_VALUE, this.#isPaused ? Number.NaN : this.value);
+    this.#set(PREVIOUS_MS, this.isPaused ? NEVER : this.usableMs);
+    this.#set(PREVIOUS_VALUE, this.isPaused ? Number.NaN : this.value);
   }
 
   #beginToHold(timeMs: number): void {
     this.#phase = 'pending';
-    this.sinceMs = timeMs;
-    this.heldMs = 0;
-    this.#countedMs = timeMs;
+    this.hold.begin(timeMs);
   }
 
   #count(spanMs: number, untilMs: number): void {
-    this.heldMs += Math.max(0, spanMs);
-    this.#countedMs = untilMs;
+    this.hold.count(spanMs, untilMs);
     this.savedMs = Number.NaN;
   }
 

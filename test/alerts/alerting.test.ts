@@ -88,6 +88,93 @@ describe('alerting', () => {
     await other.rig.kill();
   });
 
+  it('calls late what is older than the last word of its own source, whatever clock another one has, over a restart too', async () => {
+    const { rig, series, open } = await rigWith(draft({ durationMs: 3_000 }));
+    const byRest = rig.series('Pump_001', 'temperature', { source: 'api' });
+    const ahead = 280_000;
+    rig.hear(series, MORNING_MS, 90);
+    rig.hear(byRest, MORNING_MS + ahead, 1);
+    for (const second of [1, 2, 3]) rig.hear(series, MORNING_MS + second * 1_000, 90);
+    rig.hear(byRest, MORNING_MS + ahead - 5_000, 1); // late
+    await rig.alerting.close();
+    await rig.kill();
+    await rig.start();
+    rig.hear(series, MORNING_MS + 2_500, 1); // late
+    rig.hear(series, MORNING_MS + 4_000, 90);
+    expect(open()).toMatchObject([{ triggeredMs: MORNING_MS + 4_000, dataSourceId: 'plc' }]);
+    await rig.kill();
+  });
+
+  it('does not count the difference between the clocks of two sources as time', async () => {
+    const { rig, series, open } = await rigWith(draft({ durationMs: 20_000 }));
+    const other = rig.series('Pump_001', 'temperature', { source: 'scada' });
+    rig.hear(other, MORNING_MS + 279_000, 90);
+    for (let second = 0; second < 19; second++) {
+      rig.hear(series, MORNING_MS + second * 1_000, 90);
+      rig.hear(other, MORNING_MS + 280_000 + second * 1_000, 90);
+    }
+    expect(open()).toEqual([]);
+    for (const second of [19, 20]) rig.hear(other, MORNING_MS + 280_000 + second * 1_000, 90);
+    expect(open()).toMatchObject([{ dataSourceId: 'scada', triggeredMs: MORNING_MS + 299_000 }]);
+    await rig.kill();
+  });
+
+  it('lets a lost source pause what it said itself, and nothing that another one says', async () => {
+    const { rig, series, open } = await rigWith(draft({ durationMs: 20_000 }));
+    const other = rig.series('Pump_001', 'temperature', { source: 'scada' });
+    rig.hear(other, MORNING_MS, 90);
+    rig.hear(series, MORNING_MS + 1_000, 90);
+    rig.hear(other, MORNING_MS + 2_000, null);
+    rig.standsUntil = MORNING_MS + 30_000;
+    await rig.pass(1_000);
+    expect(open()).toMatchObject([{ triggeredMs: MORNING_MS + 20_000 }]);
+    await rig.kill();
+  });
+
+  it('lets a source that speaks in another type take back what it said before', async () => {
+    const { rig, series, open } = await rigWith(draft({ durationMs: 20_000 }));
+    const asText = rig.series('Pump_001', 'temperature', { valueType: 'string', generation: 1 });
+    rig.hear(series, MORNING_MS, 90);
+    rig.hear(asText, MORNING_MS + 1_000, 'broken');
+    rig.standsUntil = MORNING_MS + 60_000;
+    await rig.pass(2_000);
+    expect(open()).toEqual([]);
+    await rig.kill();
+  });
+
+  it('takes the rate of change of each source for itself', async () => {
+    const { rig, series, open } = await rigWith(draft({ operator: 'rate_of_change', value: 5 }));
+    const other = rig.series('Pump_001', 'temperature', { source: 'scada' });
+    for (let second = 0; second < 5; second++) {
+      rig.hear(series, MORNING_MS + second * 1_000, 20 + second);
+      rig.hear(other, MORNING_MS + second * 1_000 + 1, 60 + second);
+    }
+    expect(open()).toEqual([]);
+    rig.hear(series, MORNING_MS + 5_000, 31);
+    expect(open()).toMatchObject([{ value: 31, dataSourceId: 'plc' }]);
+    await rig.kill();
+  });
+
+  it('misses no data of a tag while one of its sources vouches for it, whichever spoke last', async () => {
+    const { rig, series, open } = await rigWith(draft({ noDataMs: 10_000 }));
+    const other = rig.series('Pump_001', 'temperature', { source: 'api' });
+    rig.hear(series, MORNING_MS, 20);
+    rig.hear(other, MORNING_MS + 1_000, 20);
+    rig.vouching = series;
+    for (let second = 0; second < 20; second++) {
+      rig.standsUntil = MORNING_MS + second * 1_000;
+      await rig.pass(1_000);
+    }
+    expect(open()).toEqual([]);
+    rig.hear(series, MORNING_MS + 20_000, null);
+    for (let second = 20; second < 32; second++) {
+      rig.standsUntil = MORNING_MS + second * 1_000;
+      await rig.pass(1_000);
+    }
+    expect(open()).toMatchObject([{ kind: 'no_data' }]);
+    await rig.kill();
+  });
+
   it('raises a new alert after the duration when one is resolved whose condition holds on', async () => {
     const { rig, series, open } = await rigWith(draft({ durationMs: 10_000 }));
     for (const second of [0, 10]) rig.hear(series, MORNING_MS + second * 1_000, 90);

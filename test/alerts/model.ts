@@ -50,24 +50,32 @@ function episodesIn(points: readonly Point[], condition: Condition): Episode[] {
     if (fired === undefined) break;
     const over = points.findIndex((point, index) => index > fired && isOver(point, condition));
     const { timeMs, value } = points[fired] as Point;
-    episodes.push({ triggeredMs: timeMs, value, endedMs: over < 0 ? null : (points[over] as Point).timeMs });
+    // By the clock of another source it may be over before it began.
+    const endedMs = over < 0 ? null : Math.max(timeMs, (points[over] as Point).timeMs);
+    episodes.push({ triggeredMs: timeMs, value, endedMs });
     if (over < 0) break;
     first = over;
   }
   return episodes;
 }
 
-/** Usable samples that are not late. */
+/** Usable samples that are not late by the clock of their own source. */
 function pointsOf(samples: readonly RigSample[], wantsText: boolean, staleMs: number): Point[] {
-  const timely = samples.filter(({ timeMs }, index) => samples.slice(0, index).every((before) => before.timeMs <= timeMs));
+  const timely = samples.filter(({ timeMs, series }, index) =>
+    samples.slice(0, index).every((before) => before.series !== series || before.timeMs <= timeMs),
+  );
   const isUsable = ({ value, status }: RigSample) => (typeof value === 'string') === wantsText && !Number.isNaN(value) && !isBad(status);
   return timely.flatMap((sample, index) => {
     if (!isUsable(sample)) return [];
-    const before = timely[index - 1];
-    const gapMs = before && isUsable(before) ? sample.timeMs - before.timeMs : Number.NaN;
+    const { timeMs } = sample;
     const value = typeof sample.value === 'string' ? sample.value : Number(sample.value);
-    const rate = ((Number(value) - Number(before?.value)) * 1_000) / gapMs;
-    return [{ timeMs: sample.timeMs, value, rate, spanMs: Number.isNaN(gapMs) ? 0 : Math.min(gapMs, staleMs) }];
+    const own = timely.slice(0, index).findLast(({ series }) => series === sample.series);
+    const rate = own && isUsable(own) ? ((Number(value) - Number(own.value)) * 1_000) / (timeMs - own.timeMs) : Number.NaN;
+    // What counted until now, unless its own source has taken it back. Of the time since that and since this source spoke last the less counts.
+    const standing = timely.slice(0, index).findLast(isUsable);
+    const isTakenBack = !standing || !isUsable(timely.slice(0, index).findLast(({ series }) => series === standing.series) as RigSample);
+    const gapMs = isTakenBack ? 0 : Math.min(timeMs - standing.timeMs, timeMs - (own?.timeMs ?? Number.NEGATIVE_INFINITY));
+    return [{ timeMs, value, rate, spanMs: Math.min(Math.max(0, gapMs), staleMs) }];
   });
 }
 

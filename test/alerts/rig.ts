@@ -29,6 +29,8 @@ export class AlertRig {
   /** Of every tag; undefined: readings come on change only. */
   periodMs: number | undefined;
   standsUntil = Number.NEGATIVE_INFINITY;
+  /** The only series whose source vouches until then; undefined: of each. */
+  vouching: SeriesId | undefined;
   alerting: Alerting;
   readonly #defs: SeriesDef[] = [];
   #running = new AbortController();
@@ -76,6 +78,10 @@ export class AlertRig {
     for (let left = durationMs; left > 0; left -= 250) await this.clock.advance(Math.min(250, left));
   }
 
+  #until(series: SeriesId): number {
+    return this.vouching === undefined || this.vouching === series ? this.standsUntil : Number.NEGATIVE_INFINITY;
+  }
+
   #newestMs(series: SeriesId): number {
     return Math.max(Number.NEGATIVE_INFINITY, ...this.log.filter((sample) => sample.series === series).map(({ timeMs }) => timeMs));
   }
@@ -100,8 +106,8 @@ export class AlertRig {
         const newest = this.log.findLast((sample) => sample.series === series && sample.timeMs === this.#newestMs(series));
         return newest && { ...newest, value: Number(newest.value), text: typeof newest.value === 'string' ? newest.value : undefined };
       },
-      standsUntilMs: () => this.standsUntil,
-      heardUntilMs: () => this.standsUntil,
+      standsUntilMs: (series) => this.#until(series),
+      heardUntilMs: (series) => this.#until(series),
       periodMs: () => this.periodMs,
     });
   }

@@ -1,0 +1,32 @@
+/** For how long the condition of a watch has held, by the time of the samples. */
+
+/** A sample stands for so long at least, whatever its period: the same as a twin's health grants it. */
+const MIN_STALE_MS = 30_000;
+
+export class Hold {
+  /** When it began to hold. */
+  sinceMs = Number.NEGATIVE_INFINITY;
+  heldMs = 0;
+  /** Up to which time of the samples that is counted. */
+  countedMs = Number.NEGATIVE_INFINITY;
+
+  begin(timeMs: number): void {
+    this.sinceMs = timeMs;
+    this.heldMs = 0;
+    this.countedMs = timeMs;
+  }
+
+  count(spanMs: number, untilMs: number): void {
+    this.heldMs += spanMs;
+    this.countedMs = untilMs;
+  }
+
+  /**
+   * What a source adds that told of `fromMs` before and of `untilMs` now: nothing that is counted already, so that two sources do not
+   * count the same time twice nor the difference of their clocks each time, and no more than a sample stands. That is asked for after a gap.
+   */
+  spanOf(fromMs: number, untilMs: number, staleAfterMs: () => number): number {
+    const spanMs = Math.max(0, untilMs - Math.max(this.countedMs, fromMs));
+    return spanMs <= MIN_STALE_MS ? spanMs : Math.min(spanMs, Math.max(MIN_STALE_MS, staleAfterMs()));
+  }
+}
