@@ -1,4 +1,5 @@
 /** Request bodies: size, type, encoding and depth first, then the shape. */
+import { setImmediate } from 'node:timers/promises';
 import type { Context } from 'hono';
 import { requireExact } from './exact-json.ts';
 import { ApiError } from './problem.ts';
@@ -6,6 +7,7 @@ import { ApiError } from './problem.ts';
 export const JSON_BODY_LIMIT_BYTES = 1024 * 1024;
 export const TELEMETRY_BODY_LIMIT_BYTES = 4 * 1024 * 1024;
 const MAX_DEPTH = 32;
+const LARGE_BYTES = 64 * 1024; // some 0.3 ms to look through, and twice as long to parse
 
 const JSON_TYPE = /^application\/(?:merge-patch\+)?json\s*(?:;|$)/i;
 
@@ -20,7 +22,13 @@ export async function readJson(request: Context['req'], limitBytes: number): Pro
   }
   const bytes = await readBytes(request, limitBytes);
   if (isDeeperThan(bytes, MAX_DEPTH)) throw new ApiError('malformed_json', `The body is nested deeper than ${MAX_DEPTH} levels.`);
-  return parseJson(bytes);
+  const isLarge = bytes.length > LARGE_BYTES;
+  // Whoever came meanwhile waits for one of the three steps, not for all of them.
+  if (isLarge) await setImmediate();
+  const { text, value } = parseJson(bytes);
+  if (isLarge) await setImmediate();
+  requireExact(text);
+  return value;
 }
 
 /** The parsed body, or undefined where there is none. An empty one is none, whatever its Content-Type says. Throws as `readJson`. */
@@ -71,12 +79,10 @@ function endedEarly(): never {
 
 const utf8 = new TextDecoder('utf-8', { fatal: true });
 
-function parseJson(bytes: Uint8Array): unknown {
-  let text: string;
-  let value: unknown;
+function parseJson(bytes: Uint8Array): { readonly text: string; readonly value: unknown } {
   try {
-    text = utf8.decode(bytes);
-    value = JSON.parse(text);
+    const text = utf8.decode(bytes);
+    return { text, value: JSON.parse(text) };
   } catch (error) {
     // The parser's own words quote the body and help; the decoder's name an internal buffer.
     throw new ApiError(
@@ -84,8 +90,6 @@ function parseJson(bytes: Uint8Array): unknown {
       error instanceof SyntaxError ? `The body is not JSON: ${error.message}` : 'The body is not UTF-8.',
     );
   }
-  requireExact(text);
-  return value;
 }
 
 const QUOTE = 0x22;

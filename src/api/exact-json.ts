@@ -1,8 +1,12 @@
 /** What JSON text says and its parsed value does not: numbers that lose digits or become infinite, and text that is none. */
 import { type Detail, invalid, MAX_DETAILS } from './problem.ts';
 
-/** Only where one of these stands can there be such a thing: a long number, an exponent, half a surrogate pair by its escape. */
-const SUSPECT = /\d{16}|\d[eE]|\\u[dD][89a-fA-F]/;
+/**
+ * Only where one of these stands can there be such a thing: 16 digits before the point, 200 zeros after it, an exponent of three digits, half a
+ * surrogate pair by its escape. What has none of them and is not zero lies between 1e-300 and 1e115. The many digits of a usual fraction are none
+ * of these: looking at each token of 5,000 points takes nine times as long as parsing them.
+ */
+const SUSPECT = /(?<![.\d])\d{16}|\.0{200}|\d[eE][+-]?\d{3}|\\u[dD][89a-fA-F]/;
 
 /**
  * Throws `validation_error` naming each number that would not be kept as it was sent (an integer that loses digits, one that is beyond the largest

@@ -34,6 +34,32 @@ describe('a number', () => {
       }),
     );
   });
+
+  it('is refused wherever its digits, its zeros and its exponent say so, in all their lengths', () => {
+    const digits = fc.oneof(
+      fc.constantFrom('1', '9007199254740993', '12345678901234567', '0'),
+      fc.nat(330).map((count) => `7${'3'.repeat(count)}`),
+    );
+    const fraction = fc.oneof(
+      fc.constant(''),
+      fc.nat(340).map((zeros) => `.${'0'.repeat(zeros)}5`),
+    );
+    const exponent = fc.oneof(
+      fc.constantFrom('', 'e0099', 'E+308', 'e-0324'),
+      fc.integer({ min: -400, max: 400 }).map((power) => `e${power}`),
+    );
+    fc.assert(
+      fc.property(digits, fraction, exponent, fc.constantFrom('', '-'), (whole, part, power, sign) => {
+        const literal = `${sign}${whole}${part}${power}`;
+        const number = Number(literal);
+        const isLost = number === 0 && /[1-9]/.test(whole + part);
+        const isInteger = part === '' && power === '';
+        const isOther = isInteger && Number.isFinite(number) && BigInt(number) !== BigInt(literal) && String(number) !== literal;
+        expect(faultsOf(`{"a":[${literal}]}`)).toEqual(!Number.isFinite(number) || isLost || isOther ? ['a.0'] : []);
+      }),
+      { numRuns: 1_000 },
+    );
+  });
 });
 
 describe('the place', () => {

@@ -79,9 +79,8 @@ async function ingest(services: ApiServices, call: Call): Promise<Answer> {
   if (accepted.length === 0 && untimely === 0) throw new ApiError('limit_reached', `Every point ${NO_MORE_SERIES}.`);
   if (accepted.length === 0) throw invalid(errors.map(({ index, field, message }) => ({ field: `data.${index}.${field}`, message })));
   await emit.durable(emit.sequence(), call.request.raw.signal);
-  return ok({
-    data: { accepted: accepted.length, rejected: errors.length, duplicates: countDuplicates(points, accepted), errors },
-  });
+  const duplicates = await countDuplicates(points, accepted, turns);
+  return ok({ data: { accepted: accepted.length, rejected: errors.length, duplicates, errors } });
 }
 
 interface Times {
@@ -177,9 +176,10 @@ function push(emit: Emit, { rows, timesMs }: Points, { believable, series, error
 }
 
 /** Points that overwrite another of the same request: same tag, same time. */
-function countDuplicates({ rows, timesMs }: Points, accepted: readonly number[]): number {
+async function countDuplicates({ rows, timesMs }: Points, accepted: readonly number[], turns: Turns): Promise<number> {
   const distinct = new Set<string>();
-  for (const index of accepted) {
+  for (const [at, index] of accepted.entries()) {
+    if (at % STEPS_BETWEEN_LOOKS === 0 && turns.isOver) await turns.yield();
     const { asset_id: asset, tag_name: tag } = rows[index] as Point;
     distinct.add(`${asset}\0${tag}\0${timesMs[index]}`);
   }
