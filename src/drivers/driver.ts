@@ -19,6 +19,13 @@ export interface Driver {
   /** Emits readings until the signal aborts (resolves) or the link is lost (rejects `not_connected`, `timeout` or `protocol`). */
   run(emit: Emit, signal: AbortSignal): Promise<void>;
   /**
+   * Goes on with these tags in place of the present ones, with the same options and over the same link. Tags that are as
+   * they were lose no reading. `leave` is called once, in the instant of the change: it is told whose readings go on; the
+   * others are as those of a lost link. Called only while `run` goes on, never twice at once. A driver without it, and one
+   * that rejects, whatever it has done by then, is closed and started anew.
+   */
+  retag?(tags: readonly unknown[], leave: Leave, signal: AbortSignal): Promise<void>;
+  /**
    * Reads these tags at the device now, past any cache: a reading for each, in their order. A bad tag and an unknown one
    * give a bad reading, not a rejection. While `run` goes on, the readings pass its `emit` too.
    */
@@ -43,6 +50,8 @@ export interface Driver {
   /** Lets the link go. Safe after a failed connect, twice, and while `run` ends. Never rejects. */
   close(): Promise<void>;
 }
+
+export type Leave = (goesOn: (tag: TagRef) => boolean) => void;
 
 export type PeerFacts = Readonly<Record<string, string | boolean>>;
 

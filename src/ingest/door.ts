@@ -4,6 +4,7 @@ import { MAX_INLINE_BYTES, type Ring, textSlots } from '../core/ring.ts';
 import { BAD_NO_COMMUNICATION, BAD_OUT_OF_RANGE, isBad, type StatusCode, UNCERTAIN_CLOCK } from '../core/status.ts';
 import { ID_PATTERN, MAX_TEXT_LENGTH, type Sequence, type SeriesId, TAG_NAME_PATTERN, type ValueType } from '../core/tag.ts';
 import { MAX_AHEAD_MS, MAX_TIME_MS, MIN_TIME_MS, type UnixMs } from '../core/time.ts';
+import type { TagRef } from '../drivers/driver.ts';
 import type { Account } from './ledger.ts';
 import type { Pipeline } from './pipeline.ts';
 import type { Entry } from './tag-table.ts';
@@ -127,9 +128,10 @@ export class Door implements Emit {
     return this.#pipeline.durable(sequence, signal);
   }
 
-  /** The link is down: each series of the source gets one bad sample, unless it has it already. */
-  lost(): void {
+  /** The link is down, or only tags that do not go on are gone: each of their series gets one bad sample, unless it has it already. */
+  lost(goesOn: (tag: TagRef) => boolean = () => false): void {
     for (const entry of this.#pipeline.tags.ofSource(this.#options.source)) {
+      if (goesOn({ assetId: entry.def.asset, tagName: entry.def.tag })) continue;
       if (entry.lost || entry.lastMs === Number.NEGATIVE_INFINITY) continue;
       this.#account.received++;
       this.#nothing(entry, this.#deviceTime(entry), BAD_NO_COMMUNICATION);

@@ -5,7 +5,7 @@ import { type Log, ThrottledLog } from '../core/log.ts';
 import { retryDelaysMs } from '../core/retry.ts';
 import type { Scalar } from '../core/tag.ts';
 import type { UnixMs } from '../core/time.ts';
-import type { Driver, DriverContext, LinkReport, PeerFacts, RawSample, Reading, TagRef } from '../drivers/driver.ts';
+import type { Driver, DriverContext, Leave, LinkReport, PeerFacts, RawSample, Reading, TagRef } from '../drivers/driver.ts';
 import { Commands, failureOf, type WriteOutcome } from './commands.ts';
 import type { Door } from './door.ts';
 import type { Account } from './ledger.ts';
@@ -26,6 +26,8 @@ const STEADY_MS = 10_000;
 const CONNECT_TIMEOUT_MS = 30_000;
 /** Longer than the drivers' own bounds, so that only one that broke its promise is given up. */
 const CLOSE_TIMEOUT_MS = 5_000;
+/** Longer than a broker or a server may take to answer for new tags. */
+const RETAG_TIMEOUT_MS = 12_000;
 /** ¾ of the 5 s that a stop may take; the rest is for the store. */
 const STOP_TIMEOUT_MS = 3_000;
 
@@ -40,7 +42,7 @@ export interface SourceRunnerOptions {
   readonly random: () => number;
   readonly openDoor: () => Door;
   /** Loads the driver's code and makes one. */
-  readonly createDriver: (report: DriverContext['report']) => Promise<Driver>;
+  readonly createDriver: (spec: SourceSpec, report: DriverContext['report']) => Promise<Driver>;
 }
 
 export class SourceRunner {
@@ -157,9 +159,36 @@ export class SourceRunner {
     this.#spec = { ...this.#spec, name };
   }
 
+  /**
+   * Takes a change of tags (and name) over into the running driver, whose link stays. False where there is no link or
+   * the driver cannot do it: then the source has to be started anew, whatever has been done by then.
+   */
+  async retag(spec: SourceSpec): Promise<boolean> {
+    const commands = this.#commands;
+    const driver = this.#driver;
+    if (!commands || !driver?.retag || this.#abort.signal.aborted) return false;
+    const door = this.#door;
+    const given = new AbortController();
+    const isStill = () => this.#commands === commands && !given.signal.aborted && !this.#abort.signal.aborted;
+    const leave: Leave = (goesOn) => {
+      if (isStill()) door?.lost(goesOn);
+    };
+    try {
+      const inTime = await endsWithin(this.#options.clock, RETAG_TIMEOUT_MS, driver.retag(spec.tags, leave, given.signal));
+      if (!inTime || !isStill()) return false;
+    } catch (error) {
+      this.#options.log.warn({ err: error }, 'the tags could not be changed over the present link: the source is started anew');
+      return false;
+    } finally {
+      given.abort();
+    }
+    this.#spec = spec;
+    return true;
+  }
+
   /** What the configuration says, whether the device is there or not; tags that a topic names are left to the driver. */
   #checkWritable({ assetId, tagName }: TagRef): void {
-    const { id, tags } = this.#options.spec;
+    const { id, tags } = this.#spec;
     const named = tags.find((tag) => tag.tag_name === tagName && (tag.asset_id ?? id) === assetId);
     if (named ? named.writable : tags.some((tag) => tag.writable)) return;
     throw new GatewayError('not_writable', `tag "${tagName}" of source "${id}" does not say writable: true`);
@@ -208,7 +237,7 @@ export class SourceRunner {
     this.#connectedMs = Number.POSITIVE_INFINITY;
     let failure: unknown = new GatewayError('not_connected', 'the driver ended by itself');
     try {
-      this.#driver ??= await this.#options.createDriver((link) => this.#onReport(link));
+      this.#driver ??= await this.#options.createDriver(this.#spec, (link) => this.#onReport(link));
       signal.throwIfAborted();
       await this.#connect(this.#driver, signal);
       this.#connectedMs = this.#options.clock.monotonicMs();

@@ -64,13 +64,17 @@ export class Supervisor {
     this.#start(this.#runner(spec, createdMs));
   }
 
-  /** Starts the source anew when anything of it has changed but its name. */
+  /** Starts the source anew, unless only its name has changed, or its tags too and the driver takes them over the present link. */
   change(spec: SourceSpec): Promise<void> {
     return this.#serially(spec.id, async () => {
       const old = this.#runners.get(spec.id);
       if (old && isDeepStrictEqual({ ...old.spec, name: spec.name }, spec)) {
         old.rename(spec.name);
         return;
+      }
+      if (old && isDeepStrictEqual({ ...old.spec, name: spec.name, tags: spec.tags }, spec)) {
+        if (spec.type === 'derived') this.#options.pipeline.drain(); // its tags have heard of what came before
+        if (await old.retag(spec)) return;
       }
       const runner = this.#runner(spec, old?.view().createdMs ?? this.#options.clock.now());
       if (old) await this.#end(old);
@@ -223,7 +227,7 @@ export class Supervisor {
       log,
       random,
       openDoor: () => this.openDoor(spec.id, spec.tenant, spec.type === 'derived'),
-      createDriver: (report) => this.#createDriver(spec, report),
+      createDriver: (present, report) => this.#createDriver(present, report),
     });
   }
 

@@ -18,23 +18,29 @@ const UNDER_WAY = 1;
 
 const left = await leaveOut('mosquitto');
 
-describe.skipIf(left)(`${CHANGES} reloads and ${CHANGES} changes over REST under load`, () => {
+describe.skipIf(left)(`${CHANGES} reloads, ${CHANGES} changes over REST and ${CHANGES} of tags under load`, () => {
   let broker: Mosquitto;
   let ofFile: CountingDevice;
   let ofApi: CountingDevice;
   let other: CountingDevice;
+  let retagged: CountingDevice;
   let daemon: TestDaemon;
 
   beforeAll(async () => {
     broker = await Mosquitto.create();
     await broker.start();
-    [ofFile, ofApi, other] = await Promise.all([CountingDevice.start(), CountingDevice.start(), CountingDevice.start()]);
+    [ofFile, ofApi, other, retagged] = await Promise.all([
+      CountingDevice.start(),
+      CountingDevice.start(),
+      CountingDevice.start(),
+      CountingDevice.start(),
+    ]);
     daemon = await TestDaemon.start(fileWith(0));
   });
 
   afterAll(async () => {
     await daemon?.dispose();
-    for (const device of [ofFile, ofApi, other]) await device?.stop();
+    for (const device of [ofFile, ofApi, other, retagged]) await device?.stop();
     await broker?.dispose();
   });
 
@@ -126,6 +132,18 @@ describe.skipIf(left)(`${CHANGES} reloads and ${CHANGES} changes over REST under
     }
   }
 
+  /** Tags beside the first one of these two come, move and go; the first one stays. */
+  async function changeTags(plc: string, bus: string): Promise<void> {
+    for (let change = 0; change < CHANGES; change += 2) {
+      const extra = { tag_name: `extra-${change % 3}`, asset_id: 'retagged' };
+      const registers = [counter('retagged-plc'), { ...counter('retagged-plc'), ...extra, address: 1 + (change % 16) }];
+      const topics = [numbered('retagged-bus'), { ...numbered('retagged-bus'), ...extra, topic: `load/other-${change}/n` }];
+      const name = 'Retagged';
+      expect((await daemon.put(`/v1/data-sources/${plc}`, { name, config: polling(retagged), tags: registers })).status).toBe(200);
+      expect((await daemon.put(`/v1/data-sources/${bus}`, { name, config: listening(true), tags: topics })).status).toBe(200);
+    }
+  }
+
   /** Asserts that every answer of the device is in history, in its order, once and good. Returns how many there are. */
   async function expectEveryAnswer(device: CountingDevice, asset: string, fromMs: number): Promise<number> {
     const answered = device.answered;
@@ -153,9 +171,12 @@ describe.skipIf(left)(`${CHANGES} reloads and ${CHANGES} changes over REST under
     const steady = { name: 'Steady', type: 'modbus', config: polling(ofApi), tags: [counter('rest-plc')] };
     const plc = await made(steady);
     const bus = await made({ name: 'Steady', type: 'mqtt', config: listening(false), tags: [numbered('rest-bus')] });
-    await Promise.all(['ds-steady-plc', 'ds-steady-bus', plc, bus].map(connected));
+    const name = 'Retagged';
+    const retaggedPlc = await made({ name, type: 'modbus', config: polling(retagged), tags: [counter('retagged-plc')] });
+    const retaggedBus = await made({ name, type: 'mqtt', config: listening(true), tags: [numbered('retagged-bus')] });
+    await Promise.all(['ds-steady-plc', 'ds-steady-bus', plc, bus, retaggedPlc, retaggedBus].map(connected));
     const load = new MqttLoad(broker.url);
-    await Promise.all([changeFile(), changeOverRest()]);
+    await Promise.all([changeFile(), changeOverRest(), changeTags(retaggedPlc, retaggedBus)]);
 
     await daemon.reconfigure('data_dir: data\nsources:\n  - { id: ds-steady-plc, type: modbuss }\n');
     await eventually(() => /config\.yaml:3:\d+ sources\.0\.type – .*modbus/.test(daemon.log()) || undefined, {
@@ -163,13 +184,15 @@ describe.skipIf(left)(`${CHANGES} reloads and ${CHANGES} changes over REST under
       timeoutMs: PATIENCE_MS,
       explain: () => daemon.log().slice(-4_000),
     });
-    expect((await daemon.get('/v1/data-sources')).body.meta.total).toBe(7);
+    expect((await daemon.get('/v1/data-sources')).body.meta.total).toBe(9);
     await takesFile(CHANGES + 1);
 
     const polls = await expectEveryAnswer(ofFile, 'steady-plc', startMs);
     await expectEveryAnswer(ofApi, 'rest-plc', startMs);
-    expect([ofFile.connections, ofApi.connections]).toEqual([1, 1]);
+    await expectEveryAnswer(retagged, 'retagged-plc', startMs);
+    expect([ofFile.connections, ofApi.connections, retagged.connections]).toEqual([1, 1, 1]);
     await everyMessage('steady-bus', load.taken);
+    await everyMessage('retagged-bus', load.taken);
     await expectBalancedBooks(daemon);
 
     expect(await daemon.stop(), daemon.log().slice(-4_000)).toBe(0);
@@ -180,7 +203,7 @@ describe.skipIf(left)(`${CHANGES} reloads and ${CHANGES} changes over REST under
     await load.stop();
     await everyMessage('rest-bus', load.taken); // the broker kept those of the restart
     figure(
-      `${CHANGES} reloads and ${CHANGES} changes over REST: 0 of ${polls} polls and 0 of ${load.taken} messages lost, each source one connection`,
+      `${CHANGES} reloads, ${CHANGES} changes over REST and ${CHANGES} changes of tags: 0 of ${polls} polls and 0 of ${load.taken} messages lost, each source one connection`,
     );
   });
 });

@@ -12,6 +12,7 @@ import type { Door } from '../../src/ingest/door.ts';
 import { InputFeed } from '../../src/ingest/input-feed.ts';
 import { type Consumer, Pipeline } from '../../src/ingest/pipeline.ts';
 import type { SourceSpec } from '../../src/ingest/source.ts';
+import type { LedgerCounts } from '../../src/ingest/source-state.ts';
 import { testSource } from '../../src/ingest/source-test.ts';
 import { Supervisor } from '../../src/ingest/supervisor.ts';
 import { TagTable } from '../../src/ingest/tag-table.ts';
@@ -386,6 +387,40 @@ describe('the books of a derived source', () => {
     const inputs = b.supervisor.account('plc', 'default').counts();
     expect(b.ring.backlog).toBeGreaterThan(b.ring.slots * 0.75);
     expect(missingIn(inputs)).toBe(0);
+  });
+});
+
+describe('a change of tags', () => {
+  const TWICE: TagWish = { tag_name: 'twice', expression: 'x * 2' };
+  const MORE: TagWish = { tag_name: 'more', expression: 'x + 1' };
+
+  it('takes no reading from a tag that goes on, not even from one whose inputs wait to be heard, and ends the others', async () => {
+    const b = box();
+    await b.derive('calc', [TWICE, MORE]);
+    b.read('x', 0, 1);
+    await b.rest();
+    for (const ms of [10, 20, 30]) b.read('x', ms, ms);
+    await b.supervisor.change(b.specOf('calc', [TWICE, { ...MORE, tag_name: 'new' }]));
+    b.read('x', 40, 40);
+    await b.rest();
+    expect(b.of('twice').map(({ ms, value, status }) => [ms, value, status])).toEqual(
+      [0, 10, 20, 30, 40].map((ms) => [ms, ms === 0 ? 2 : ms * 2, GOOD]),
+    );
+    expect(b.of('more').map(({ value }) => value)).toEqual([2, 11, 21, 31, null]);
+    expect(b.of('new').map(({ ms, value }) => [ms, value])).toEqual([
+      [30, 31],
+      [40, 41],
+    ]);
+    expect(b.view('calc')).toMatchObject({ state: 'connected', tagCount: 2, errors: 0 });
+    expect(missingIn(b.view('calc')?.ledger as LedgerCounts)).toBe(0);
+  });
+
+  it('to a circle leaves the source faulted, as at a start', async () => {
+    const b = box();
+    await b.derive('calc', [TWICE]);
+    await b.supervisor.change(b.specOf('calc', [{ ...TWICE, tag_name: 'x' }]));
+    await b.rest();
+    expect(b.view('calc')).toMatchObject({ state: 'faulted', reason: expect.stringContaining('x') });
   });
 });
 

@@ -36,6 +36,7 @@ export class FakeDriver implements Driver {
   write?: (tag: TagRef, value: Scalar, signal: AbortSignal) => Promise<Readback>;
   readNow?: (tags: readonly TagRef[], signal: AbortSignal) => Promise<readonly Reading[]>;
   identify?: (signal: AbortSignal) => Promise<PeerFacts>;
+  retag?: NonNullable<Driver['retag']>;
   report: (link: LinkReport) => void = () => undefined;
   emit: Emit | undefined;
   readonly #nowMs: () => number;

@@ -4,7 +4,7 @@ import { GatewayError } from '../../src/core/errors.ts';
 import { BAD_NO_COMMUNICATION, GOOD } from '../../src/core/status.ts';
 import { turn } from '../support/manual-clock.ts';
 import { type Bench, bench, missingIn } from './bench.ts';
-import { CREATED_MS, counting, never, type Plant, plant, source, untilAbort } from './fake-driver.ts';
+import { CREATED_MS, counting, type FakeDriver, never, type Plant, plant, source, untilAbort } from './fake-driver.ts';
 
 const PERIOD_MS = 100;
 
@@ -115,6 +115,98 @@ describe('a change of one source at run time', () => {
     expect(p.supervisor.specOf('a')?.name).toBe('Press');
     expect(p.driver('a')).toMatchObject({ connects: [0], closes: [] });
     expectWhole(b, 'a', 6);
+  });
+
+  describe('of its tags', () => {
+    const tagged = (...names: string[]) =>
+      source('a', { tags: names.map((tag_name) => ({ tag_name, asset_id: 'pump', writable: false })) });
+
+    /** Source a sends `n` each 100 ms, and has sent `m` once. */
+    async function withTags(retag: FakeDriver['retag'] | undefined) {
+      const { b, p } = running([]);
+      p.prepare('a', (driver) => {
+        if (retag) driver.retag = retag;
+        driver.onRun = (emit, signal) => {
+          const m = emit.series({ asset: 'pump', tag: 'm' });
+          if (m !== undefined) emit.number(m, undefined, 7, GOOD);
+          return counting(b, PERIOD_MS)(emit, signal);
+        };
+      });
+      p.supervisor.add(tagged('n', 'm'), CREATED_MS);
+      await b.clock.advance(250);
+      const samplesOf = (tag: string) => b.stored('a').filter(({ series }) => b.pipeline.tags.definition(series).tag === tag);
+      return { b, p, samplesOf };
+    }
+
+    it('leaves the link where the driver takes them over: tags that go on lose nothing, the others get one bad sample', async () => {
+      const given: unknown[] = [];
+      const { b, p, samplesOf } = await withTags(async (tags, leave) => {
+        given.push(tags);
+        leave(({ tagName }) => tagName === 'n');
+      });
+      await p.supervisor.change({ ...tagged('n', 'o'), name: 'Press' });
+      await b.clock.advance(250);
+      expect(p.driver('a')).toMatchObject({ connects: [0], closes: [] });
+      expect(given).toEqual([tagged('n', 'o').tags]);
+      expect(samplesOf('n').map(({ value, status }) => [value, status])).toEqual([0, 1, 2, 3, 4, 5].map((value) => [value, GOOD]));
+      expect(samplesOf('m').map(({ value, status }) => [value, status])).toEqual([
+        [7, GOOD],
+        [Number.NaN, BAD_NO_COMMUNICATION],
+      ]);
+      expect(p.supervisor.specOf('a')).toEqual({ ...tagged('n', 'o'), name: 'Press' });
+      expect(p.view('a')).toMatchObject({ name: 'Press', tagCount: 2, errors: 0 });
+      expect(missingIn(p.view('a').ledger)).toBe(0);
+    });
+
+    it('makes a driver that is given up later with the new tags', async () => {
+      const { b, p } = await withTags(async (_tags, leave) => leave(() => true));
+      await p.supervisor.change(tagged('o'));
+      const loaded: unknown[] = [];
+      p.onLoad = async (spec) => void loaded.push(spec.tags);
+      const first = p.driver('a');
+      first.onClose = async () => {
+        throw new Error('jammed');
+      };
+      first.onRun = async () => {
+        throw new GatewayError('not_connected', 'gone');
+      };
+      await p.supervisor.change(source('a', { config: { round: 1 }, tags: tagged('o').tags }));
+      await b.clock.advance(1_000);
+      expect(loaded.at(-1)).toEqual(tagged('o').tags);
+    });
+
+    it.each([
+      ['has no way to do it', undefined],
+      ['fails', () => Promise.reject(new GatewayError('timeout', 'no answer'))],
+      ['hangs', never],
+    ])('starts the source anew where the driver %s', async (_what, retag) => {
+      const { b, p, samplesOf } = await withTags(retag);
+      const changed = p.supervisor.change(tagged('n'));
+      await b.clock.advance(12_500);
+      await changed;
+      await b.clock.advance(100);
+      expect(p.made).toHaveLength(2);
+      expect(p.supervisor.specOf('a')).toEqual(tagged('n'));
+      expect(p.view('a').state).toBe('connected');
+      expect(samplesOf('n').filter(({ status }) => status === BAD_NO_COMMUNICATION)).toHaveLength(1);
+    });
+
+    it('starts the source anew where the link is lost meanwhile', async () => {
+      let lose = () => {};
+      const { b, p } = await withTags(() => never());
+      p.driver('a').onRun = () =>
+        new Promise((_, reject) => {
+          lose = () => reject(new GatewayError('not_connected', 'gone'));
+        });
+      await p.supervisor.change(source('a', { config: { round: 1 }, tags: tagged('n', 'm').tags }));
+      await b.clock.advance(0);
+      const changed = p.supervisor.change(source('a', { config: { round: 1 }, tags: tagged('n').tags }));
+      await b.clock.advance(0);
+      lose();
+      await b.clock.advance(12_500);
+      await changed;
+      expect(p.supervisor.specOf('a')?.tags).toEqual(tagged('n').tags);
+    });
   });
 
   it('closes the door of the old run: what it still sends is counted', async () => {

@@ -6,9 +6,16 @@ import { GatewayError } from '../../core/errors.ts';
 import { BAD_NODE_ID_UNKNOWN } from '../../core/status.ts';
 import type { SeriesId } from '../../core/tag.ts';
 import { type Driver, type DriverContext, type DriverSpec, type InputListener, type Reading, type TagRef, tagKey } from '../driver.ts';
+import { keptTags } from '../tag-change.ts';
 import { Calculation, type Result } from './calculation.ts';
 import { compileExpression } from './expression.ts';
 import { type DerivedConfig, type DerivedTag, inputsOf } from './options.ts';
+
+interface Following {
+  readonly emit: Emit;
+  readonly listener: Listener;
+  end(): void;
+}
 
 interface Output extends TagRef {
   readonly tag: DerivedTag;
@@ -21,24 +28,42 @@ interface Output extends TagRef {
 export function createDriver({ sourceId, tags }: DriverSpec<DerivedConfig, DerivedTag>, context: DriverContext): Driver {
   const { inputs } = context;
   if (!inputs) throw new GatewayError('config_invalid', 'derived tags need readings to follow');
-  const outputs = tags.map((tag) => outputOf(tag, sourceId));
-  const byTag = new Map(outputs.map((output) => [tagKey(output), output]));
-  const derivations = outputs.map(({ derivation }) => derivation);
-  let isFollowing = false;
+  let outputs = tags.map((tag) => outputOf(tag, sourceId));
+  let following: Following | undefined;
+  const derivations = () => outputs.map(({ derivation }) => derivation);
+  const follow = (emit: Emit): Following => {
+    const listener = new Listener(outputs, emit, context);
+    return { emit, listener, end: inputs.follow(derivations(), listener) };
+  };
   return {
     connect: async (signal) => signal.throwIfAborted(),
     async run(emit, signal) {
-      const leave = inputs.follow(derivations, new Listener(outputs, emit, context));
-      isFollowing = true;
+      following = follow(emit);
       try {
         await aborted(signal);
       } finally {
-        isFollowing = false;
-        leave();
+        following?.end();
+        following = undefined;
       }
     },
+    /** All inputs are heard anew; what comes of tags that are as they were has been said already. */
+    async retag(given, leave) {
+      const before = new Set(outputs.map(({ tag }) => tag));
+      const after = keptTags([...before], given as readonly DerivedTag[]).map((tag) => outputOf(tag, sourceId));
+      const staying = new Set(after.filter(({ tag }) => before.has(tag)).map(tagKey));
+      if (!following) throw new GatewayError('not_connected', 'the source does not run');
+      const { emit, listener, end } = following;
+      listener.settled();
+      following = undefined;
+      end();
+      leave((ref) => staying.has(tagKey(ref)));
+      outputs = after;
+      context.report({ tagsFailed: 0 });
+      following = follow(emit);
+    },
     async readNow(refs) {
-      if (!isFollowing) inputs.present(derivations, { hear: (...heard) => hear(outputs, ...heard) }); // a trial, which is never run
+      if (!following) inputs.present(derivations(), { hear: (...heard) => hear(outputs, ...heard) }); // a trial, which is never run
+      const byTag = new Map(outputs.map((output) => [tagKey(output), output]));
       return refs.map((ref) => readingOf(ref, byTag.get(tagKey(ref))));
     },
     close: async () => {},

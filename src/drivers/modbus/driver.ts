@@ -1,35 +1,32 @@
 /** The Modbus driver: polls each tag on the fixed grid of its interval over one connection to the device. */
-
-import { aborted } from '../../core/clock.ts';
 import type { Emit } from '../../core/emit.ts';
 import { GatewayError } from '../../core/errors.ts';
 import { ThrottledLog } from '../../core/log.ts';
-import { BAD_NODE_ID_UNKNOWN, BAD_OUT_OF_RANGE, GOOD, isBad } from '../../core/status.ts';
+import { BAD_NODE_ID_UNKNOWN, BAD_OUT_OF_RANGE, GOOD } from '../../core/status.ts';
 import type { Scalar } from '../../core/tag.ts';
-import { ticks } from '../../core/ticker.ts';
 import type { UnixMs } from '../../core/time.ts';
 import { checkWritable } from '../command.ts';
 import {
   type Driver,
   type DriverContext,
   type DriverSpec,
+  type Leave,
   type RawSample,
   type Readback,
   type Reading,
   type TagRef,
   tagKey,
 } from '../driver.ts';
+import { keptTags } from '../tag-change.ts';
 import { ModbusLink } from './link.ts';
 import { endpoint, type ModbusConfig, type ModbusTag } from './options.ts';
 import { planBlocks, type ReadLimits } from './plan.ts';
 import { type Point, pointsOf, positionIn } from './point.ts';
-import { deliver, type PolledPoint, PollGroup } from './poll-group.ts';
+import { deliver } from './poll-group.ts';
+import { Polling } from './polling.ts';
 import { rawSampleOf } from './raw.ts';
 import { type Answer, readBlocks, statusOfFailure } from './reader.ts';
 import { Writer } from './writer.ts';
-
-/** The reason of a degraded source names so many of the failing tags. */
-const NAMED_TAGS = 3;
 
 export function createDriver(spec: DriverSpec<ModbusConfig, ModbusTag>, context: DriverContext): Driver {
   return new ModbusDriver(spec, context);
@@ -41,15 +38,18 @@ class ModbusDriver implements Driver {
   readonly #log: ThrottledLog;
   readonly #limits: ReadLimits;
   readonly #link: ModbusLink;
-  /** By `tagKey`. */
+  #tags: readonly ModbusTag[];
+  /** Of these tags, by `tagKey`. */
   #points: ReadonlyMap<string, Point> = new Map();
   #writer: Writer;
   /** While `run` goes on. */
-  #running: { readonly emit: Emit; readonly groups: readonly PollGroup[]; readonly points: ReadonlyMap<string, PolledPoint> } | undefined;
+  #emit: Emit | undefined;
+  #polling: Polling | undefined;
 
   constructor(spec: DriverSpec<ModbusConfig, ModbusTag>, context: DriverContext) {
     const { config } = spec;
     this.#spec = spec;
+    this.#tags = spec.tags;
     this.#context = context;
     this.#log = new ThrottledLog(context.log, context.clock);
     this.#limits = {
@@ -71,39 +71,36 @@ class ModbusDriver implements Driver {
 
   /** Rejects `config_invalid` when a tag's address does not exist, and `not_connected`. */
   async connect(signal: AbortSignal): Promise<void> {
-    this.#points = new Map(pointsOf(this.#spec).map((point) => [tagKey(point), point]));
+    this.#points = this.#pointsOf(this.#tags);
     this.#writer = new Writer(this.#link, this.#context.clock); // what it has learnt may be untrue of the device that is there now
     await this.#link.open(signal);
   }
 
   async run(emit: Emit, signal: AbortSignal): Promise<void> {
-    const groups = this.#groups(emit);
-    const points = groups.flatMap((group) => group.points);
-    this.#running = { emit, groups, points: new Map(points.map((point) => [tagKey(point), point])) };
+    const { clock, report } = this.#context;
+    this.#emit = emit;
+    this.#polling = new Polling(this.#points.values(), { link: this.#link, limits: this.#limits, emit, clock, log: this.#log, report });
     try {
-      await this.#pollAll(groups, signal);
+      await this.#polling.run(signal);
     } finally {
-      this.#running = undefined;
+      this.#emit = undefined;
+      this.#polling = undefined;
     }
   }
 
-  /** Resolves on abort; rejects as the first group does. */
-  async #pollAll(groups: readonly PollGroup[], signal: AbortSignal): Promise<void> {
-    if (groups.length === 0) return aborted(signal);
-    const failed = new AbortController();
-    const stop = AbortSignal.any([signal, failed.signal]);
-    const loops = groups.map(async (group) => {
-      try {
-        await this.#poll(group, groups, stop);
-      } catch (error) {
-        if (stop.aborted) return;
-        failed.abort();
-        throw error;
-      }
+  async retag(tags: readonly unknown[], leave: Leave): Promise<void> {
+    const kept = keptTags(this.#tags, tags as readonly ModbusTag[]);
+    const before = this.#points;
+    const points = this.#pointsOf(kept);
+    leave((ref) => {
+      const key = tagKey(ref);
+      const point = points.get(key);
+      return point !== undefined && before.get(key)?.rule === point.rule;
     });
-    const ends = await Promise.allSettled(loops);
-    const failure = ends.find((end) => end.status === 'rejected');
-    if (failure) throw failure.reason;
+    this.#tags = kept;
+    this.#points = points;
+    this.#polling?.replace(points.values());
+    this.#polling?.report();
   }
 
   async readNow(tags: readonly TagRef[], signal: AbortSignal): Promise<readonly Reading[]> {
@@ -126,65 +123,31 @@ class ModbusDriver implements Driver {
   }
 
   raw(tag: TagRef): RawSample | undefined {
-    const point = this.#running?.points.get(tagKey(tag));
-    return point?.last && rawSampleOf(point, point.last);
+    const point = this.#points.get(tagKey(tag));
+    const polled = point && this.#polling?.polled(point);
+    return polled?.last && rawSampleOf(polled, polled.last);
   }
 
   async close(): Promise<void> {
     this.#link.close();
   }
 
-  /** The points by interval. A tag that the door does not take is not read. */
-  #groups(emit: Emit): readonly PollGroup[] {
-    const byInterval = new Map<number, PolledPoint[]>();
-    for (const point of this.#points.values()) {
-      const series = emit.series(point.emitTag);
-      if (series === undefined) continue;
-      const points = byInterval.get(point.intervalMs) ?? [];
-      points.push({ ...point, series, status: GOOD, failure: undefined, last: undefined });
-      byInterval.set(point.intervalMs, points);
-    }
-    const context = { link: this.#link, limits: this.#limits, emit, clock: this.#context.clock };
-    return [...byInterval].map(([intervalMs, points]) => new PollGroup(intervalMs, points, context));
-  }
-
-  async #poll(group: PollGroup, groups: readonly PollGroup[], signal: AbortSignal): Promise<void> {
-    for await (const { missed } of ticks(this.#context.clock, group.intervalMs, signal)) {
-      if (missed > 0)
-        this.#log.warn(
-          'late',
-          { intervalMs: group.intervalMs, missed },
-          'polls were missed: the device takes longer than the polling interval',
-        );
-      if (await group.poll(signal)) this.#report(groups);
-    }
+  /** By `tagKey`. Throws `config_invalid` when a tag's address does not exist. */
+  #pointsOf(tags: readonly ModbusTag[]): ReadonlyMap<string, Point> {
+    return new Map(pointsOf({ ...this.#spec, tags }).map((point) => [tagKey(point), point]));
   }
 
   /** The readings of an answer outside the polls; emitted too, while there is a run whose door takes the tags. */
   #take({ block, bytes, failure }: Answer<Point>): readonly Reading[] {
     const timeMs = this.#context.clock.now();
-    if (this.#running) {
-      const { emit, groups, points } = this.#running;
-      const items = present(block.items.map((point) => points.get(tagKey(point))));
-      const polled = { ...block, items };
-      if (deliver(emit, bytes ? { block: polled, bytes } : { block: polled, failure }, timeMs)) this.#report(groups);
+    const polling = this.#polling;
+    if (this.#emit && polling) {
+      const polled = { ...block, items: present(block.items.map((point) => polling.polled(point))) };
+      if (deliver(this.#emit, bytes ? { block: polled, bytes } : { block: polled, failure }, timeMs)) polling.report();
     }
     return block.items.map((point) =>
       bytes ? readingOf(point, bytes, positionIn(block, point), timeMs) : badReading(point, statusOfFailure(failure), timeMs),
     );
-  }
-
-  #report(groups: readonly PollGroup[]): void {
-    const failing = groups.flatMap((group) => group.points.filter((point) => isBad(point.status)));
-    if (failing.length === 0) {
-      this.#context.report({ tagsFailed: 0 });
-      return;
-    }
-    const named = failing.slice(0, NAMED_TAGS).map((point) => `${point.tagName} (${point.failure?.message})`);
-    const others = failing.length - named.length;
-    const reason = `no value for ${named.join(', ')}${others > 0 ? ` and ${others} more` : ''}`;
-    this.#log.warn(`failing ${failing.length}`, { tagsFailed: failing.length }, reason);
-    this.#context.report({ tagsFailed: failing.length, reason });
   }
 }
 

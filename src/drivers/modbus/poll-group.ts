@@ -18,6 +18,8 @@ export interface PolledPoint extends Point {
   failure: GatewayError | undefined;
   /** Undefined before the first. */
   last: LastAnswer | undefined;
+  /** Its tag is gone or has been changed: what still comes for it goes nowhere. */
+  left: boolean;
 }
 
 interface PollContext {
@@ -36,9 +38,9 @@ const SHARED_TIME_MS = 100;
 
 export class PollGroup {
   readonly intervalMs: number;
-  readonly points: readonly PolledPoint[];
   readonly #context: PollContext;
-  readonly #planned: readonly Block<PolledPoint>[];
+  readonly #end = new AbortController();
+  #planned: readonly Block<PolledPoint>[];
   /** The planned blocks less what the device refused, in the parts in which it answered. */
   #blocks: readonly Block<PolledPoint>[];
   /** Monotonic; undefined while nothing was refused. */
@@ -47,10 +49,25 @@ export class PollGroup {
 
   constructor(intervalMs: number, points: readonly PolledPoint[], context: PollContext) {
     this.intervalMs = intervalMs;
-    this.points = points;
     this.#context = context;
     this.#planned = planBlocks(points, context.limits);
     this.#blocks = this.#planned;
+  }
+
+  /** Aborts when there is nothing more to poll. */
+  get ended(): AbortSignal {
+    return this.#end.signal;
+  }
+
+  end(): void {
+    this.#end.abort();
+  }
+
+  /** From the next round on. What was refused is asked for again: the blocks are others now. */
+  replace(points: readonly PolledPoint[]): void {
+    this.#planned = planBlocks(points, this.#context.limits);
+    this.#blocks = this.#planned;
+    this.#forget();
   }
 
   /**
@@ -62,6 +79,7 @@ export class PollGroup {
     const startMs = clock.monotonicMs();
     const whole = this.#retryAtMs === undefined || startMs >= this.#retryAtMs;
     if (whole) this.#blocks = this.#planned;
+    const planned = this.#planned;
     const answered: Block<PolledPoint>[] = [];
     let timeMs = Number.NEGATIVE_INFINITY as UnixMs;
     let refused = false;
@@ -74,6 +92,7 @@ export class PollGroup {
       if (answer.failure && isRefused(answer.failure)) refused = true;
       else answered.push(answer.block);
     }
+    if (planned !== this.#planned) return changed; // replaced meanwhile
     if (refused || answered.length !== this.#blocks.length) this.#learn(answered, startMs);
     else if (whole) this.#forget();
     return changed;
@@ -112,6 +131,7 @@ export function deliver(emit: Emit, answer: Answer<PolledPoint>, timeMs: UnixMs)
   const status = failure ? statusOfFailure(failure) : GOOD;
   let changed = false;
   for (const point of block.items) {
+    if (point.left) continue;
     const known = point.status === status;
     changed ||= !known;
     point.status = status;

@@ -9,11 +9,12 @@ import { asGatewayError, GatewayError, messageOf } from '../../core/errors.ts';
 import { ThrottledLog } from '../../core/log.ts';
 import { readSmallFile } from '../../core/small-file.ts';
 import type { Scalar } from '../../core/tag.ts';
-import type { Driver, DriverContext, DriverSpec, Egress, LinkReport, PeerFacts, RawSample, Readback, TagRef } from '../driver.ts';
+import type { Driver, DriverContext, DriverSpec, Egress, Leave, LinkReport, PeerFacts, RawSample, Readback, TagRef } from '../driver.ts';
+import { keptTags } from '../tag-change.ts';
 import { Inflow } from './inflow.ts';
 import { type Grant, Link } from './link.ts';
 import { endpoint, type MqttConfig, type MqttTag, target } from './options.ts';
-import { Routes } from './routes.ts';
+import { Routes, speakersOf } from './routes.ts';
 import { Writer } from './writer.ts';
 
 /** Messages in flight: enough for one commit, few enough that a lost link repeats little. (5.0 §3.1.2.11.3) */
@@ -35,10 +36,15 @@ class MqttDriver implements Driver {
   readonly #sourceId: string;
   readonly #context: DriverContext;
   readonly #log: ThrottledLog;
-  readonly #routes: Routes;
+  #tags: readonly MqttTag[];
+  #routes: Routes;
+  /** What the broker last answered to each filter. */
+  readonly #grants = new Map<string, Grant>();
   #link: Link | undefined;
   #inflow: Inflow | undefined;
   #sessionKept = false;
+  /** Resolves when a kept session has been told of all tags. */
+  #subscribed: Promise<void> = Promise.resolve();
   #linkReport: LinkReport = { tagsFailed: 0 };
 
   constructor(spec: DriverSpec<MqttConfig, MqttTag>, context: DriverContext) {
@@ -46,6 +52,7 @@ class MqttDriver implements Driver {
     this.#sourceId = spec.sourceId;
     this.#context = context;
     this.#log = new ThrottledLog(context.log, context.clock);
+    this.#tags = spec.tags;
     this.#routes = new Routes(spec.tags, spec.sourceId);
   }
 
@@ -60,7 +67,10 @@ class MqttDriver implements Driver {
     this.#link = link;
     this.#inflow = inflow;
     this.#sessionKept = await link.open(signal);
-    if (!this.#sessionKept) this.#linkReport = this.#judge(await link.subscribe(this.#routes.subscriptions, this.#config.qos, signal));
+    this.#grants.clear();
+    if (this.#sessionKept) return;
+    await this.#subscribe(link, this.#routes.subscriptions, signal);
+    this.#linkReport = this.#judge();
   }
 
   async run(emit: Emit, signal: AbortSignal): Promise<void> {
@@ -69,12 +79,38 @@ class MqttDriver implements Driver {
     if (!link || !inflow) throw new GatewayError('not_connected', `${endpoint(this.#config)}: not connected`);
     this.#context.report(this.#linkReport);
     inflow.start(emit);
-    if (this.#sessionKept) void this.#subscribeAgain(link, signal);
+    this.#subscribed = this.#sessionKept ? this.#subscribeAgain(link, signal) : Promise.resolve();
     const lost = await Promise.race([link.lost, aborted(signal)]);
     const waiting = new AbortController();
     await inflow.finish(lost ? Promise.resolve() : this.#context.clock.sleep(FINISH_MS, waiting.signal).catch(() => undefined));
     waiting.abort();
     if (lost) throw lost;
+  }
+
+  /** What is new is subscribed before what is gone is unsubscribed: where filters overlap, a message may come twice meanwhile, but none is lost. */
+  async retag(given: readonly unknown[], leave: Leave, signal: AbortSignal): Promise<void> {
+    const link = this.#link;
+    const inflow = this.#inflow;
+    if (!link || !inflow) throw new GatewayError('not_connected', `${endpoint(this.#config)}: not connected`);
+    const before = this.#routes.subscriptions;
+    const tags = keptTags(this.#tags, given as readonly MqttTag[]);
+    const routes = new Routes(tags, this.#sourceId);
+    const goesOn = speakersOf(
+      tags.filter((tag) => this.#routes.has(tag)),
+      this.#sourceId,
+    );
+    await this.#subscribed;
+    signal.throwIfAborted();
+    await this.#subscribe(link, without(routes.subscriptions, before), signal);
+    signal.throwIfAborted();
+    leave(goesOn);
+    this.#tags = tags;
+    this.#routes = routes;
+    inflow.reroute(routes);
+    const gone = without(before, routes.subscriptions);
+    await link.unsubscribe(gone, signal);
+    for (const filter of gone) this.#grants.delete(filter);
+    this.#context.report(this.#judge());
   }
 
   /** The broker cannot be asked for a value, so the device's next word on the tag's topic is what confirms. */
@@ -98,10 +134,15 @@ class MqttDriver implements Driver {
   /** Tags may have been added since the session began. Not part of `connect`: a long queue may stand before the answer. Never rejects. */
   async #subscribeAgain(link: Link, signal: AbortSignal): Promise<void> {
     try {
-      this.#context.report(this.#judge(await link.subscribe(this.#routes.subscriptions, this.#config.qos, signal, QUEUE_MS)));
+      await this.#subscribe(link, this.#routes.subscriptions, signal, QUEUE_MS);
+      this.#context.report(this.#judge());
     } catch (error) {
       if (!signal.aborted) link.drop(asGatewayError(error, 'protocol', endpoint(this.#config)));
     }
+  }
+
+  async #subscribe(link: Link, filters: readonly string[], signal: AbortSignal, timeoutMs?: number): Promise<void> {
+    for (const grant of await link.subscribe(filters, this.#config.qos, signal, timeoutMs)) this.#grants.set(grant.filter, grant);
   }
 
   async close(): Promise<void> {
@@ -118,7 +159,8 @@ class MqttDriver implements Driver {
   }
 
   /** @throws GatewayError `authentication_failed` or `protocol` when the broker refuses every filter. */
-  #judge(grants: readonly Grant[]): LinkReport {
+  #judge(): LinkReport {
+    const grants = this.#routes.subscriptions.flatMap((filter) => this.#grants.get(filter) ?? []);
     const refused = grants.filter(({ code }) => code >= 0x80);
     const [first] = refused;
     const weaker = grants.find(({ code }) => code < this.#config.qos);
@@ -135,6 +177,11 @@ class MqttDriver implements Driver {
     }
     return { tagsFailed: refused.reduce((sum, { filter }) => sum + this.#routes.tagsUnder(filter), 0), reason };
   }
+}
+
+function without(filters: readonly string[], others: readonly string[]): readonly string[] {
+  const known = new Set(others);
+  return filters.filter((filter) => !known.has(filter));
 }
 
 /** @throws GatewayError `config_invalid` when a certificate file cannot be read. */

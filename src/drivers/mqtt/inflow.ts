@@ -27,6 +27,12 @@ interface Reading {
   readonly read: ReadValue;
 }
 
+/** What a topic meant when these were the routes. */
+interface Lookup {
+  readonly routes: Routes;
+  readonly bindings: readonly Binding[];
+}
+
 /** Hears the readings of one tag. */
 interface Watch {
   readonly asset: string;
@@ -49,12 +55,12 @@ const MESSAGE_BYTES = 512;
 const MAX_BINDINGS = 100_000;
 
 export class Inflow {
-  readonly #routes: Routes;
+  #routes: Routes;
   readonly #outlet: Outlet;
   readonly #log: ThrottledLog;
   readonly #stop = new AbortController();
   /** What each topic means, as looked up before; series are of this run's emit. */
-  readonly #topics = new Map<string, readonly Binding[]>();
+  readonly #topics = new Map<string, Lookup>();
   #bindings = 0;
   #emit: Emit | undefined;
   readonly #held: Message[] = [];
@@ -82,6 +88,12 @@ export class Inflow {
     void this.#drain(emit);
   }
 
+  /** Looks topics up in these routes from now on; tags that are in both go on as they were. */
+  reroute(routes: Routes): void {
+    this.#routes = routes;
+    this.#byTag = undefined;
+  }
+
   /** `hear` is told of each reading of the tag whose message arrives from now on, as it is emitted. What it gives ends that. */
   watch({ assetId, tagName }: TagRef, hear: (read: ReadValue) => void): () => void {
     const watch: Watch = { asset: assetId, tag: tagName, hear, older: this.#held.length };
@@ -93,7 +105,7 @@ export class Inflow {
 
   /** What the newest message said of the tag. */
   raw(tag: TagRef): RawSample | undefined {
-    this.#byTag ??= groupByTag(this.#topics.values());
+    this.#byTag ??= groupByTag(this.#topics.values(), this.#routes);
     const bindings = this.#byTag.get(tagKey(tag)) ?? [];
     const newest = bindings.reduce<Binding | undefined>((one, other) => (other.arrival > (one?.arrival ?? 0) ? other : one), undefined);
     return newest?.last && rawSampleOf(newest.topic, newest.last);
@@ -129,7 +141,8 @@ export class Inflow {
   async #drain(emit: Emit): Promise<void> {
     this.#draining = true;
     try {
-      for (let message = this.#held[0]; message && this.#emit; message = this.#held[0]) {
+      next: for (let message = this.#held[0]; message && this.#emit; message = this.#held[0]) {
+        const routes = this.#routes;
         const readings = this.#decode(emit, message);
         for (let at = 0; at < readings.length; at += CHUNK_READINGS) {
           const chunk = readings.slice(at, at + CHUNK_READINGS);
@@ -137,6 +150,7 @@ export class Inflow {
           const textBytes = textBytesOf(chunk);
           while (!emit.reserve(chunk.length, textBytes)) await emit.room(this.#stop.signal);
           if (!this.#emit) return;
+          if (this.#routes !== routes) continue next; // the tags have changed while it waited: read it as they are now
           this.#push(emit, chunk, true);
         }
         this.#held.shift();
@@ -212,14 +226,16 @@ export class Inflow {
 
   #bindingsOf(topic: string): readonly Binding[] {
     const known = this.#topics.get(topic);
-    if (known) return known;
-    const bindings = this.#routes.bind(topic);
-    this.#bindings += bindings.length + 1;
+    if (known?.routes === this.#routes) return known.bindings;
+    const bindings = this.#routes
+      .bind(topic)
+      .map((binding) => known?.bindings.find(({ options }) => options === binding.options) ?? binding);
+    this.#bindings += bindings.length - (known ? known.bindings.length : -1);
     if (this.#bindings > MAX_BINDINGS) {
       this.#topics.clear();
       this.#bindings = bindings.length + 1;
     }
-    this.#topics.set(topic, bindings);
+    this.#topics.set(topic, { routes: this.#routes, bindings });
     this.#byTag = undefined;
     return bindings;
   }
@@ -263,10 +279,11 @@ function textBytesOf(readings: readonly Reading[]): number {
   return bytes;
 }
 
-function groupByTag(topics: Iterable<readonly Binding[]>): ReadonlyMap<string, readonly Binding[]> {
+function groupByTag(topics: Iterable<Lookup>, routes: Routes): ReadonlyMap<string, readonly Binding[]> {
   const byTag = new Map<string, Binding[]>();
-  for (const bindings of topics) {
+  for (const { bindings } of topics) {
     for (const binding of bindings) {
+      if (!routes.has(binding.options)) continue;
       const key = tagKey({ assetId: binding.tag.asset, tagName: binding.tag.tag });
       const known = byTag.get(key);
       if (known) known.push(binding);

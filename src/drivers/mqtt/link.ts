@@ -84,6 +84,17 @@ export class Link implements Outlet {
     });
   }
 
+  /** Ends subscriptions; resolves when the broker has said so. What was on its way may still come. */
+  async unsubscribe(filters: readonly string[], signal: AbortSignal): Promise<void> {
+    for (let at = 0; at < filters.length; at += FILTERS_PER_SUBSCRIBE) {
+      const some = filters.slice(at, at + FILTERS_PER_SUBSCRIBE);
+      const ended = new Promise<void>((resolve, reject) => {
+        this.#client.unsubscribe(some, (error) => (error ? reject(error) : resolve()));
+      });
+      await this.#answer(ended, signal, ANSWER_MS);
+    }
+  }
+
   /**
    * Publishes with QoS 1; resolves when the broker has taken it. Rejects `not_writable` or `write_refused` when it does
    * not want it (5.0 §3.4.2.1; a 3.1.1 broker cannot say), `timeout`, or as the link was lost.

@@ -1,7 +1,7 @@
 /** Which tags a message speaks of: tags grouped by topic filter once, then looked up by the topic of each message. */
 import type { EmitTag } from '../../core/emit.ts';
 import type { SeriesId } from '../../core/tag.ts';
-import type { TagRef } from '../driver.ts';
+import { type TagRef, tagKey } from '../driver.ts';
 import { compileJsonPath, type JsonPath } from './json-path.ts';
 import type { MqttTag } from './options.ts';
 import type { ReadingRule, ReadValue } from './payload.ts';
@@ -9,6 +9,8 @@ import { type Captures, capture, covers, matches, parseTopic, subscriptionsOf, t
 
 /** A tag under one concrete topic. */
 export interface Binding {
+  /** The tag's own options, by which it is known again after a change of others. */
+  readonly options: MqttTag;
   readonly rule: ReadingRule;
   readonly tag: EmitTag;
   readonly topic: string;
@@ -36,10 +38,12 @@ export class Routes {
   readonly #exact = new Map<string, Route>();
   readonly #wild: readonly Route[];
   readonly #routes: readonly Route[];
+  readonly #tags: ReadonlySet<MqttTag>;
 
   /** @param sourceId the asset of tags that name none */
   constructor(tags: readonly MqttTag[], sourceId: string) {
     this.#sourceId = sourceId;
+    this.#tags = new Set(tags);
     const compiled = new Map<string, JsonPath>();
     const compile = (path: string | undefined): JsonPath | undefined => {
       if (path === undefined) return undefined;
@@ -69,6 +73,7 @@ export class Routes {
     return routes.flatMap((route) => {
       const captured = capture(route.pattern, levels);
       return route.tagRules.map(({ tag, rule }) => ({
+        options: tag,
         rule,
         tag: emitTag(tag, captured, this.#sourceId),
         topic,
@@ -77,6 +82,11 @@ export class Routes {
         series: undefined,
       }));
     });
+  }
+
+  /** Whether the tag with these very options is among them. */
+  has(tag: MqttTag): boolean {
+    return this.#tags.has(tag);
   }
 
   /** The tag that readings of this name come from; the first, where several may. */
@@ -97,6 +107,19 @@ export class Routes {
     const { levels } = parseTopic(subscription);
     return this.#routes.reduce((count, route) => count + (covers(levels, route.pattern.levels) ? route.tagRules.length : 0), 0);
   }
+}
+
+/** Tells whether readings of a name may come from one of these tags. */
+export function speakersOf(tags: readonly MqttTag[], sourceId: string): (ref: TagRef) => boolean {
+  const isNamed = ({ topic }: MqttTag) => Object.keys(parseTopic(topic).captures).every((name) => name === 'tenant');
+  const named = new Set(
+    tags.filter(isNamed).map(({ asset_id: assetId = sourceId, tag_name: tagName = '' }) => tagKey({ assetId, tagName })),
+  );
+  const captured = new Routes(
+    tags.filter((tag) => !isNamed(tag)),
+    sourceId,
+  );
+  return (ref) => named.has(tagKey(ref)) || captured.tagOf(ref) !== undefined;
 }
 
 function ruleOf(tag: MqttTag, compile: (path: string | undefined) => JsonPath | undefined): ReadingRule {

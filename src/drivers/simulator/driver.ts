@@ -1,4 +1,5 @@
 /** The simulator: a source without a device, whose tags follow waveforms. For trying things out and for tests. */
+import { isDeepStrictEqual } from 'node:util';
 import { aborted } from '../../core/clock.ts';
 import type { Emit, EmitTag } from '../../core/emit.ts';
 import { GatewayError } from '../../core/errors.ts';
@@ -25,14 +26,39 @@ interface PolledTag {
 }
 
 export function createDriver({ sourceId, config, tags }: DriverSpec<SimulatorConfig, SimulatorTag>, { clock }: DriverContext): Driver {
-  const simulated = new Map<string, SimulatedTag>();
-  for (const tag of tags) {
-    const ref = { assetId: tag.asset_id ?? sourceId, tagName: tag.tag_name };
-    const seed = tagSeed(config.seed, `${ref.assetId}/${ref.tagName}`);
-    const intervalMs = tag.polling_interval_ms ?? config.polling_interval_ms;
-    simulated.set(tagKey(ref), { ...ref, tag, seed, intervalMs, written: undefined });
-  }
+  let simulated = simulatedOf(tags);
+  let changed = new AbortController();
   let emitNow: (one: SimulatedTag, timeMs: UnixMs) => void = () => {};
+
+  function simulatedOf(given: readonly SimulatorTag[]): ReadonlyMap<string, SimulatedTag> {
+    const all = new Map<string, SimulatedTag>();
+    for (const tag of given) {
+      const ref = { assetId: tag.asset_id ?? sourceId, tagName: tag.tag_name };
+      const seed = tagSeed(config.seed, `${ref.assetId}/${ref.tagName}`);
+      const intervalMs = tag.polling_interval_ms ?? config.polling_interval_ms;
+      all.set(tagKey(ref), { ...ref, tag, seed, intervalMs, written: undefined });
+    }
+    return all;
+  }
+
+  /** Until the signal aborts. */
+  async function pollAll(emit: Emit, signal: AbortSignal): Promise<void> {
+    const byInterval = new Map<number, PolledTag[]>();
+    const series = new Map<SimulatedTag, SeriesId>();
+    for (const one of simulated.values()) {
+      const id = emit.series(emitTagOf(one));
+      if (id === undefined) continue;
+      series.set(one, id);
+      const polled = byInterval.get(one.intervalMs) ?? [];
+      polled.push({ simulated: one, series: id });
+      byInterval.set(one.intervalMs, polled);
+    }
+    emitNow = (one, timeMs) => {
+      const id = series.get(one);
+      if (id !== undefined && !signal.aborted) emitRaw(emit, id, timeMs, rawAt(one, timeMs));
+    };
+    await Promise.all([aborted(signal), ...[...byInterval].map(([intervalMs, polled]) => poll(emit, intervalMs, polled, signal))]);
+  }
 
   async function poll(emit: Emit, intervalMs: number, polled: readonly PolledTag[], signal: AbortSignal): Promise<void> {
     for await (const _tick of ticks(clock, intervalMs, signal)) {
@@ -54,21 +80,19 @@ export function createDriver({ sourceId, config, tags }: DriverSpec<SimulatorCon
   return {
     connect: async (signal) => signal.throwIfAborted(),
     async run(emit, signal) {
-      const byInterval = new Map<number, PolledTag[]>();
-      const series = new Map<SimulatedTag, SeriesId>();
-      for (const one of simulated.values()) {
-        const id = emit.series(emitTagOf(one));
-        if (id === undefined) continue;
-        series.set(one, id);
-        const polled = byInterval.get(one.intervalMs) ?? [];
-        polled.push({ simulated: one, series: id });
-        byInterval.set(one.intervalMs, polled);
+      while (!signal.aborted) {
+        changed = new AbortController();
+        await pollAll(emit, AbortSignal.any([signal, changed.signal]));
       }
-      emitNow = (one, timeMs) => {
-        const id = series.get(one);
-        if (id !== undefined && !signal.aborted) emitRaw(emit, id, timeMs, rawAt(one, timeMs));
-      };
-      await Promise.all([aborted(signal), ...[...byInterval].map(([intervalMs, polled]) => poll(emit, intervalMs, polled, signal))]);
+    },
+    /** The polls begin anew. A tag that is as it was stays at what was written to it. */
+    async retag(given, leave) {
+      const before = simulated;
+      const after = simulatedOf(given as readonly SimulatorTag[]);
+      const isSame = (key: string) => after.has(key) && isDeepStrictEqual(before.get(key)?.tag, after.get(key)?.tag);
+      leave((ref) => isSame(tagKey(ref)));
+      simulated = new Map([...after].map(([key, one]) => [key, (isSame(key) ? before.get(key) : undefined) ?? one]));
+      changed.abort();
     },
     readNow: async (refs) => refs.map(read),
     async write(ref, value) {

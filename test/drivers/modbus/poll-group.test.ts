@@ -22,7 +22,14 @@ async function twoTags(refused: Map<number, number>) {
   const recording = recordingEmit();
   const tags = [0, 1].map((address) => tagSchema.parse({ tag_name: `r${address}`, register_type: 'holding', address }));
   const points = pointsOf({ sourceId: 'ds', config: configSchema.parse({ host: 'plc' }), tags }).map((point) => {
-    return { ...point, series: recording.emit.series(point.emitTag) as SeriesId, status: GOOD, failure: undefined, last: undefined };
+    return {
+      ...point,
+      series: recording.emit.series(point.emitTag) as SeriesId,
+      status: GOOD,
+      failure: undefined,
+      last: undefined,
+      left: false,
+    };
   });
   const limits = { maxGapRegisters: 16, maxRegisters: 125, maxBits: 2_000 };
   const group = new PollGroup(1_000, points, { link, limits, emit: recording.emit, clock });

@@ -5,9 +5,11 @@ import { type Clock, systemClock } from '../../../src/core/clock.ts';
 import { silentLog } from '../../../src/core/log.ts';
 import { BAD_NODE_ID_UNKNOWN, GOOD } from '../../../src/core/status.ts';
 import type { UnixMs } from '../../../src/core/time.ts';
+import type { Leave } from '../../../src/drivers/driver.ts';
 import { createDriver } from '../../../src/drivers/simulator/driver.ts';
-import { configSchema, endpoint, tagSchema, WAVEFORMS } from '../../../src/drivers/simulator/options.ts';
+import { configSchema, endpoint, type SimulatorTag, tagSchema, WAVEFORMS } from '../../../src/drivers/simulator/options.ts';
 import { noise, tagSeed, valueAt } from '../../../src/drivers/simulator/waveform.ts';
+import { ManualClock } from '../../support/manual-clock.ts';
 import { recordingEmit } from '../../support/recording-emit.ts';
 
 const waves = fc.record({
@@ -92,6 +94,33 @@ describe('the simulator driver', () => {
       expect(status).toBe(GOOD);
       if (tag === 'load') expect(value).toBe(valueAt(tagSchema.parse(tags[0]), 0, Number(timeMs)));
     }
+  });
+
+  it('goes on with other tags when they change, and a tag that stays as it is stays at what was written', async () => {
+    const clock = new ManualClock();
+    const level = tagSchema.parse({ tag_name: 'level', writable: true });
+    const others = ['goes', 'comes'].map((tag_name) => tagSchema.parse({ tag_name }));
+    const driver = createDriver(
+      { sourceId: 'sim', config: configSchema.parse({ polling_interval_ms: 100 }), tags: [level, others[0] as SimulatorTag] },
+      { log: silentLog, clock, stateDir: '', report: () => {} },
+    );
+    const { emit, readings } = recordingEmit();
+    const stop = new AbortController();
+    const ended = driver.run(emit, stop.signal);
+    const ref = (tagName: string) => ({ assetId: 'sim', tagName });
+    await driver.write?.(ref('level'), 7, stop.signal);
+    await clock.advance(250);
+    const told: boolean[][] = [];
+    const leave: Leave = (goesOn) => told.push([goesOn(ref('level')), goesOn(ref('goes')), goesOn(ref('comes'))]);
+    await driver.retag?.([tagSchema.parse({ tag_name: 'level', writable: true }), others[1]], leave, stop.signal);
+    expect(told).toEqual([[true, false, false]]);
+    const before = readings.length;
+    await clock.advance(250);
+    const after = readings.slice(before);
+    expect(new Set(after.map(({ tag }) => tag))).toEqual(new Set(['level', 'comes']));
+    expect(new Set(after.flatMap(({ tag, value }) => (tag === 'level' ? [value] : [])))).toEqual(new Set([7]));
+    stop.abort();
+    await ended;
   });
 
   it('reads now what it would emit now, scaled, the same on every start', async () => {
