@@ -4,11 +4,11 @@ const PORTS = ['src/store/telemetry\\.ts', 'src/store/records\\.ts', 'src/store/
 /** Folder → what of ours it may import besides itself. */
 const FLOORS = {
   core: [],
-  'drivers/modbus': ['src/core/', 'src/drivers/(driver|command|schema)\\.ts'],
-  'drivers/opcua': ['src/core/', 'src/drivers/(driver|command|schema)\\.ts'],
-  'drivers/mqtt': ['src/core/', 'src/drivers/(driver|command|schema)\\.ts'],
-  'drivers/simulator': ['src/core/', 'src/drivers/(driver|command|schema)\\.ts'],
-  'drivers/derived': ['src/core/', 'src/drivers/(driver|schema)\\.ts'],
+  'drivers/modbus': ['src/core/', 'src/drivers/(driver|command|schema|tag-change)\\.ts'],
+  'drivers/opcua': ['src/core/', 'src/drivers/(driver|command|schema|tag-change)\\.ts'],
+  'drivers/mqtt': ['src/core/', 'src/drivers/(driver|command|schema|tag-change)\\.ts'],
+  'drivers/simulator': ['src/core/', 'src/drivers/(driver|command|schema|tag-change)\\.ts'],
+  'drivers/derived': ['src/core/', 'src/drivers/(driver|schema|tag-change)\\.ts'],
   'drivers/bms': ['src/core/', 'src/drivers/(driver|schema)\\.ts', 'src/drivers/(modbus|mqtt)/options\\.ts'],
   store: ['src/core/'],
   system: ['src/core/'],

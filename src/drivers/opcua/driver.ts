@@ -11,6 +11,7 @@ import {
   type Driver,
   type DriverContext,
   type DriverSpec,
+  type Leave,
   type PeerFacts,
   type RawSample,
   type Readback,
@@ -18,6 +19,7 @@ import {
   type TagRef,
   tagKey,
 } from '../driver.ts';
+import { keptTags } from '../tag-change.ts';
 import { inBatches } from './batches.ts';
 import { linkFault } from './faults.ts';
 import { readServerFacts } from './identify.ts';
@@ -45,15 +47,17 @@ export function createDriver(spec: DriverSpec<OpcuaConfig, OpcuaTag>, context: D
 class OpcuaDriver implements Driver {
   readonly #spec: DriverSpec<OpcuaConfig, OpcuaTag>;
   readonly #context: DriverContext;
-  readonly #tags: readonly TagState[];
+  #tags: readonly TagState[];
   readonly #subscription: Subscription;
   /** By `tagKey`. */
-  readonly #byKey: ReadonlyMap<string, TagState>;
+  #byKey: ReadonlyMap<string, TagState>;
   #link: Link | undefined;
   /** Of the same link. */
   #writer: Writer | undefined;
   /** The emit of `run` while it goes on. */
   #emit: Emit | undefined;
+  /** True from when all tags of the link are watched until the run is over. */
+  #isWatching = false;
   /** The session of a link that broke, for the next link to resume. */
   #orphan: Session | undefined;
   /** Start of the server whose subscription we may take over; a restarted one may have given its number to others. */
@@ -92,9 +96,29 @@ class OpcuaDriver implements Driver {
       throw linkFault(error, this.#spec.config.endpoint);
     } finally {
       this.#emit = undefined;
+      this.#isWatching = false;
       signal.removeEventListener('abort', end);
       end();
     }
+  }
+
+  /** Rejects `not_connected` too while the link is still being set up. */
+  async retag(given: readonly unknown[], leave: Leave, signal: AbortSignal): Promise<void> {
+    const link = this.#connected();
+    const emit = this.#emit;
+    if (!emit || !this.#isWatching) throw new GatewayError('not_connected', `${this.#spec.config.endpoint}: still being set up`);
+    const known = new Map(this.#tags.map((state) => [state.tag, state]));
+    const states = keptTags([...known.keys()], given as readonly OpcuaTag[]).map(
+      (tag) => known.get(tag) ?? new TagState(tag, this.#spec.sourceId),
+    );
+    const begun = states.filter(({ tag }) => !known.has(tag));
+    const staying = new Set(states.filter(({ tag }) => known.has(tag)).map(tagKey));
+    leave((ref) => staying.has(tagKey(ref)));
+    this.#tags = states;
+    this.#byKey = new Map(states.map((state) => [tagKey(state), state]));
+    await this.#subscription.replace(states, link, emit);
+    await this.#refresh(begun, link, emit, signal);
+    this.#context.report(reportOf(this.#tags));
   }
 
   async readNow(tags: readonly TagRef[], signal: AbortSignal): Promise<readonly Reading[]> {
@@ -145,7 +169,8 @@ class OpcuaDriver implements Driver {
     const sameServer = link.resumed || (link.server.startedMs !== undefined && link.server.startedMs === this.#subscribedAt);
     if (!(sameServer && (await subscription.takeOver(link, emit, signal)))) await subscription.create(link, emit);
     this.#subscribedAt = link.server.startedMs;
-    await this.#refresh(link, emit, signal);
+    await this.#refresh(this.#tags, link, emit, signal);
+    this.#isWatching = true;
     report();
     const { clock } = this.#context;
     let heardMs: number | undefined = clock.monotonicMs();
@@ -166,8 +191,8 @@ class OpcuaDriver implements Driver {
   }
 
   /** Says what the server has now, before what changes from now on. */
-  async #refresh(link: Link, emit: Emit, signal: AbortSignal): Promise<void> {
-    const watched = this.#tags.filter((_, index) => this.#subscription.watches(index));
+  async #refresh(tags: readonly TagState[], link: Link, emit: Emit, signal: AbortSignal): Promise<void> {
+    const watched = tags.filter((state) => this.#subscription.watches(state));
     const values = await this.#read(
       link,
       watched.map((state) => state.tag),
@@ -225,7 +250,8 @@ class OpcuaDriver implements Driver {
 
   /** The reading of a value that was asked for; emitted too, while there is a run. */
   #take(state: TagState, value: DataValue): Reading {
-    if (this.#emit && state.emit(this.#emit, value)) this.#context.report(reportOf(this.#tags));
+    const isPresent = this.#byKey.get(tagKey(state)) === state; // its tag may have been changed since it was asked for
+    if (this.#emit && isPresent && state.emit(this.#emit, value)) this.#context.report(reportOf(this.#tags));
     const { assetId, tagName } = state;
     const missing = missingStatus(value);
     const timeMs = timeOf(value);

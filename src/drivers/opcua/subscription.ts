@@ -59,31 +59,43 @@ export interface PublishEvents {
   changed(): void;
 }
 
+/** What a tag is called at the server; no `itemId` while it has no item there. */
+interface Place {
+  readonly handle: number;
+  itemId: number | undefined;
+}
+
 type Items = readonly { readonly clientHandle: number; readonly value: Parameters<TagState['emit']>[1] }[];
 
 export class Subscription {
   readonly #config: OpcuaConfig['subscription'];
-  readonly #tags: readonly TagState[];
   /** Handles start at a random number, so that a notification which is not ours can never pass for a value of ours. */
   readonly #firstHandle: number;
+  /** None is given twice: what still comes for a tag that has gone must not pass for another's. */
+  #nextHandle: number;
+  readonly #byHandle = new Map<number, TagState>();
+  readonly #places = new Map<TagState, Place>();
   #id: number | undefined;
   #lastSequence = 0;
   #acknowledge: { subscriptionId: number; sequenceNumber: number }[] = [];
-  /** Indices of the tags that have no item at the server. */
-  readonly #missing = new Set<number>();
+  /** Tags that have no item at the server. */
+  readonly #missing = new Set<TagState>();
+  /** Settles when the last change of items so far is over. */
+  #changes: Promise<unknown> = Promise.resolve();
 
   /** Milliseconds between two signs of life of a quiet subscription, as the server has it. */
   keepAliveMs = KEEP_ALIVE_MS;
 
   constructor(config: OpcuaConfig['subscription'], tags: readonly TagState[], random: () => number) {
     this.#config = config;
-    this.#tags = tags;
     this.#firstHandle = Math.floor(random() * 0x4000_0000);
+    this.#nextHandle = this.#firstHandle;
+    for (const state of tags) this.#add(state);
   }
 
-  /** True when the tag of this index has an item at the server. */
-  watches(index: number): boolean {
-    return !this.#missing.has(index);
+  /** True when the tag has an item at the server. */
+  watches(state: TagState): boolean {
+    return !this.#missing.has(state);
   }
 
   /** How many tags have no item: the server does not have their node, or not yet. */
@@ -105,28 +117,56 @@ export class Subscription {
       priority: 0,
     });
     this.#id = created.subscriptionId;
+    this.#changes = Promise.resolve(); // what an earlier link still waits for holds up nobody
     this.#lastSequence = 0;
     this.#acknowledge = [];
     this.keepAliveMs = created.revisedPublishingInterval * created.revisedMaxKeepAliveCount;
-    for (const [index, state] of this.#tags.entries()) {
-      this.#missing.add(index);
+    for (const [state, place] of this.#places) {
+      place.itemId = undefined;
+      this.#missing.add(state);
       state.failure = undefined; // told anew
     }
     await this.createMissing(link, link.server.namespaces, emit);
   }
 
+  /** From now on these tags are watched: the items of those that are gone are deleted, and those of new ones created. */
+  async replace(tags: readonly TagState[], link: Link, emit: Emit): Promise<void> {
+    const wanted = new Set(tags);
+    const gone = [...this.#places].flatMap(([state, place]) => (wanted.has(state) ? [] : [{ state, place }]));
+    for (const { state, place } of gone) {
+      this.#places.delete(state);
+      this.#byHandle.delete(place.handle);
+      this.#missing.delete(state);
+    }
+    for (const state of wanted) {
+      if (this.#places.has(state)) continue;
+      this.#add(state);
+      this.#missing.add(state);
+    }
+    await this.#inTurn(async () => {
+      const monitoredItemIds = gone.flatMap(({ place }) => place.itemId ?? []); // an item that was just being made has it by now
+      await inBatches(monitoredItemIds, link.server.itemsPerCall, async (batch) => {
+        await link.session.deleteMonitoredItems({ subscriptionId: this.#id ?? 0, monitoredItemIds: [...batch] });
+      });
+    });
+    await this.createMissing(link, link.server.namespaces, emit);
+  }
+
   /** Creates the items that are not there yet. True when something changed for a tag. */
-  async createMissing(link: Link, namespaces: readonly string[], emit: Emit): Promise<boolean> {
+  createMissing(link: Link, namespaces: readonly string[], emit: Emit): Promise<boolean> {
+    return this.#inTurn(() => this.#createMissing(link, namespaces, emit));
+  }
+
+  async #createMissing(link: Link, namespaces: readonly string[], emit: Emit): Promise<boolean> {
     let changed = false;
     const refuse = (state: TagState, status: StatusCode, why: string) => {
-      if (state.failure !== why) changed = state.fail(emit, status, why) || changed;
+      if (this.#places.has(state) && state.failure !== why) changed = state.fail(emit, status, why) || changed;
     };
-    const wanted = [...this.#missing].flatMap((index) => {
-      const state = this.#tags[index];
-      if (!state) return [];
+    const wanted = [...this.#missing].flatMap((state) => {
+      const place = this.#places.get(state);
+      if (!place) return [];
       const nodeId = resolveNodeId(state.tag.node_id, namespaces);
-      if (nodeId)
-        return [{ index, state, request: itemRequest(state.tag, nodeId, this.#firstHandle + index, this.#config.publishing_interval_ms) }];
+      if (nodeId) return [{ place, state, request: itemRequest(state.tag, nodeId, place.handle, this.#config.publishing_interval_ms) }];
       refuse(state, BAD_NODE_ID_UNKNOWN, 'names a namespace that the server does not have');
       return [];
     });
@@ -136,11 +176,15 @@ export class Subscription {
         timestampsToReturn: TimestampsToReturn.Both,
         itemsToCreate: batch.map((it) => it.request),
       });
-      for (const [at, { index, state }] of batch.entries()) {
-        const status = response.results?.[at]?.statusCode;
+      for (const [at, { place, state }] of batch.entries()) {
+        const result = response.results?.[at];
+        const status = result?.statusCode;
         if (!status) throw new GatewayError('protocol', 'the server answered for fewer items than it was asked to create');
         if (status.isBad()) refuse(state, (status.value >>> 0) as StatusCode, status.name);
-        else this.#missing.delete(index);
+        else {
+          place.itemId = result?.monitoredItemId;
+          this.#missing.delete(state);
+        }
       }
     });
     return changed;
@@ -153,6 +197,7 @@ export class Subscription {
    */
   async takeOver(link: Link, emit: Emit, signal: AbortSignal): Promise<boolean> {
     const id = this.#id;
+    this.#changes = Promise.resolve();
     if (id === undefined || !(link.resumed || (await transfer(link.session, id)))) return false;
     for (let count = 0; count < MAX_REPUBLISH; count++) {
       // numbers wrap from 2^32 − 1 to 1 (OPC UA Part 4 §7.40)
@@ -226,15 +271,30 @@ export class Subscription {
 
   #emitItem(item: Items[number] | undefined, emit: Emit): boolean {
     if (!item) return false;
-    const state = this.#tags[item.clientHandle - this.#firstHandle];
+    const { clientHandle } = item;
+    const state = this.#byHandle.get(clientHandle);
     if (!state) {
-      emit.rejected('invalid_tag');
+      const wasOurs = clientHandle >= this.#firstHandle && clientHandle < this.#nextHandle;
+      if (!wasOurs) emit.rejected('invalid_tag');
       return false;
     }
     const changed = state.emit(emit, item.value);
     // deleted while we watched: servers say Unknown or Invalid; the item is dead even when the node comes back
-    if (changed && state.failure?.startsWith('BadNodeId')) this.#missing.add(item.clientHandle - this.#firstHandle);
+    if (changed && state.failure?.startsWith('BadNodeId')) this.#missing.add(state);
     return changed;
+  }
+
+  #add(state: TagState): void {
+    const handle = this.#nextHandle++;
+    this.#places.set(state, { handle, itemId: undefined });
+    this.#byHandle.set(handle, state);
+  }
+
+  /** One change of items after the other: two at once would create an item twice. */
+  #inTurn<T>(change: () => Promise<T>): Promise<T> {
+    const mine = this.#changes.then(change);
+    this.#changes = mine.catch(() => undefined); // the caller has the error
+    return mine;
   }
 }
 
