@@ -198,7 +198,7 @@ describe.skipIf(left)(`${CHANGES} reloads, ${CHANGES} changes over REST and ${CH
     expect(await daemon.stop(), daemon.log().slice(-4_000)).toBe(0);
     await daemon.restart();
     const { body } = await daemon.get(`/v1/data-sources/${plc}`);
-    expect(body.data).toMatchObject({ ...steady, id: plc, revision: 1 });
+    expect(body.data, JSON.stringify(body)).toMatchObject({ ...steady, id: plc, revision: 1 });
     await Promise.all([connected(plc), connected(bus)]);
     await load.stop();
     await everyMessage('rest-bus', load.taken); // the broker kept those of the restart
