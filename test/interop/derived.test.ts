@@ -133,7 +133,7 @@ describe('derived tags', () => {
     expect(await daemon.stop()).toBe(0);
     await daemon.restart();
     const first = await pallets(before.timeMs);
-    const after = await pallets(first.timeMs + 10 * POLLED_MS);
+    const after = await pallets((await pallets(first.timeMs)).timeMs);
     expect(await difference()).toEqual(expected);
     expect(await newest('boiler-1', 'difference')).toMatchObject({ value: 41, quality: 'good', timeMs: startMs + 5 });
     const { body } = await daemon.get('/v1/data-sources/ds-calc');

@@ -10,7 +10,7 @@ import { eventually, figure } from '../support/wait.ts';
 const root = join(import.meta.dirname, '../..');
 /** From the command to the ready message, installation aside. */
 const READY_TARGET_MS = 10_000;
-const MARGIN = 3;
+const MARGIN = 9;
 
 const tour = (readFileSync(join(root, 'README.md'), 'utf8').split('## The five-minute tour')[1] ?? '').split('\n## ')[0] ?? '';
 const lines = [...tour.matchAll(/```bash\n([\s\S]*?)```/g)].flatMap(([, block]) => (block ?? '').trim().split('\n'));
