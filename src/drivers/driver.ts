@@ -51,6 +51,7 @@ export interface Driver {
   close(): Promise<void>;
 }
 
+/** Says, in the instant of a change, of which tags the readings go on. */
 export type Leave = (goesOn: (tag: TagRef) => boolean) => void;
 
 export type PeerFacts = Readonly<Record<string, string | boolean>>;

@@ -158,21 +158,32 @@ describe('a change of one source at run time', () => {
       expect(missingIn(p.view('a').ledger)).toBe(0);
     });
 
+    /** Source a runs until the test loses its link. */
+    async function losable(retag: NonNullable<FakeDriver['retag']>) {
+      const { b, p } = running([]);
+      let lose = () => {};
+      p.prepare('a', (driver) => {
+        driver.retag = retag;
+        driver.onRun = () =>
+          new Promise((_, reject) => {
+            lose = () => reject(new GatewayError('not_connected', 'gone'));
+          });
+      });
+      p.supervisor.add(tagged('n'), CREATED_MS);
+      await b.clock.advance(0);
+      return { b, p, lose: () => lose() };
+    }
+
     it('makes a driver that is given up later with the new tags', async () => {
-      const { b, p } = await withTags(async (_tags, leave) => leave(() => true));
+      const { b, p, lose } = await losable(async (_tags, leave) => leave(() => true));
       await p.supervisor.change(tagged('o'));
       const loaded: unknown[] = [];
       p.onLoad = async (spec) => void loaded.push(spec.tags);
-      const first = p.driver('a');
-      first.onClose = async () => {
-        throw new Error('jammed');
-      };
-      first.onRun = async () => {
-        throw new GatewayError('not_connected', 'gone');
-      };
-      await p.supervisor.change(source('a', { config: { round: 1 }, tags: tagged('o').tags }));
+      p.driver('a').onClose = () => Promise.reject(new Error('jammed'));
+      lose();
       await b.clock.advance(1_000);
-      expect(loaded.at(-1)).toEqual(tagged('o').tags);
+      expect(p.made).toHaveLength(2);
+      expect(loaded).toEqual([tagged('o').tags]);
     });
 
     it.each([
@@ -191,21 +202,25 @@ describe('a change of one source at run time', () => {
       expect(samplesOf('n').filter(({ status }) => status === BAD_NO_COMMUNICATION)).toHaveLength(1);
     });
 
-    it('starts the source anew where the link is lost meanwhile', async () => {
-      let lose = () => {};
-      const { b, p } = await withTags(() => never());
-      p.driver('a').onRun = () =>
-        new Promise((_, reject) => {
-          lose = () => reject(new GatewayError('not_connected', 'gone'));
-        });
-      await p.supervisor.change(source('a', { config: { round: 1 }, tags: tagged('n', 'm').tags }));
-      await b.clock.advance(0);
-      const changed = p.supervisor.change(source('a', { config: { round: 1 }, tags: tagged('n').tags }));
+    it('starts the source anew where the link is lost meanwhile, though the driver has done it', async () => {
+      let done = () => {};
+      const { b, p, lose } = await losable(
+        () =>
+          new Promise((resolve) => {
+            done = resolve;
+          }),
+      );
+      const changed = p.supervisor.change(tagged('o'));
       await b.clock.advance(0);
       lose();
-      await b.clock.advance(12_500);
+      await b.clock.advance(0);
+      done();
+      await b.clock.advance(0);
       await changed;
-      expect(p.supervisor.specOf('a')?.tags).toEqual(tagged('n').tags);
+      await b.clock.advance(0);
+      expect(p.made).toHaveLength(2);
+      expect(p.supervisor.specOf('a')).toEqual(tagged('o'));
+      expect(p.view('a').state).toBe('connected');
     });
   });
 
