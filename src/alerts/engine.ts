@@ -163,7 +163,7 @@ export class RuleEngine {
       const { feed } = watch;
       if (feed && watch.mayStand) watch.stand(this.#ports.standsUntilMs(feed.series), feed, episodes);
       if (watch.rule.condition.noDataMs === undefined) continue;
-      for (const each of watch.feeds) watch.vouch(each, this.#ports.heardUntilMs(each.series), this.#engineMs);
+      for (const each of watch.feeds) watch.vouch(each, this.#ports.heardUntilMs(each.series), this.#engineMs, episodes);
       watch.miss(this.#engineMs, nowMs, episodes);
     }
   }

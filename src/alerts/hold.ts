@@ -1,4 +1,7 @@
 /** For how long the condition of a watch has held, by the time of the samples. */
+import { finite, type WatchState } from './watch-state.ts';
+
+type SavedHold = Pick<WatchState, 'sinceMs' | 'heldMs' | 'countedMs'>;
 
 /** A sample stands for so long at least, whatever its period: the same as a twin's health grants it. */
 const MIN_STALE_MS = 30_000;
@@ -9,6 +12,18 @@ export class Hold {
   heldMs = 0;
   /** Up to which time of the samples that is counted. */
   countedMs = Number.NEGATIVE_INFINITY;
+
+  saved(): SavedHold {
+    const { sinceMs, heldMs, countedMs } = this;
+    return { sinceMs: finite(sinceMs), heldMs, countedMs: finite(countedMs) };
+  }
+
+  /** What an older version saved is counted up to the newest usable sample. */
+  restore({ sinceMs, heldMs, countedMs }: SavedHold, usableMs: number): void {
+    this.sinceMs = sinceMs ?? Number.NEGATIVE_INFINITY;
+    this.heldMs = heldMs;
+    this.countedMs = countedMs ?? usableMs;
+  }
 
   begin(timeMs: number): void {
     this.sinceMs = timeMs;

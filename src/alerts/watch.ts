@@ -102,9 +102,8 @@ export class Watch {
 
   /** The engine's own time when it last heard of a usable sample, of whatever feed. */
   get heardMs(): number {
-    let heardMs = this.#get(HEARD_MS);
-    for (const { line } of this.feeds) heardMs = Math.max(heardMs, this.#lines.numbers[line + HEARD_MS] as number);
-    return heardMs;
+    const { numbers } = this.#lines;
+    return this.feeds.reduce((latestMs, { line }) => Math.max(latestMs, numbers[line + HEARD_MS] as number), this.#get(HEARD_MS));
   }
 
   set heardMs(engineMs: number) {
@@ -187,13 +186,19 @@ export class Watch {
 
   /** True where what its source vouches for may change something. */
   get mayStand(): boolean {
-    return !this.isPaused && (this.#phase === 'pending' || !Number.isNaN(this.#standingMs));
+    return !this.isPaused && (this.#phase === 'pending' || (this.#phase === 'ok' && !Number.isNaN(this.#standingMs)));
   }
 
   /** The feed's source vouches for it until `untilMs` of the samples' time: where that goes on, a usable sample is heard of as it were. */
-  vouch(feed: Feed, untilMs: number, engineMs: number): void {
-    if (untilMs > feed.vouchedMs && !feed.isPaused) this.heardMs = engineMs;
+  vouch(feed: Feed, untilMs: number, engineMs: number, episodes: Episodes): void {
+    const goesOn = untilMs > feed.vouchedMs && !feed.isPaused;
     feed.vouchedMs = untilMs;
+    if (!goesOn) return;
+    this.heardMs = engineMs;
+    if (this.#phase !== 'no_data') return;
+    this.#phase = 'ok';
+    episodes.end(this, 'data_returned', untilMs as UnixMs);
+    if (feed === this.feed) this.awaitStanding(untilMs);
   }
 
   /**
@@ -237,9 +242,7 @@ export class Watch {
       phase,
       ...(feed ? savedFeed(feed, numbers) : { ...NOTHING_SAID, paused: false }),
       value: this.text ?? finite(this.value),
-      sinceMs: finite(hold.sinceMs),
-      heldMs: hold.heldMs,
-      countedMs: finite(hold.countedMs),
+      ...hold.saved(),
       standingMs: finite(this.#standingMs),
       others: feeds.filter((other) => other !== feed && this.#lastOf(other) !== NEVER).map((other) => savedFeed(other, numbers)),
       quietMs: engineMs - this.heardMs,
@@ -251,7 +254,6 @@ export class Watch {
 
   /** All feeds are there. */
   restore(state: WatchState, engineMs: number): void {
-    const { hold } = this;
     const { numbers } = this.#lines;
     const feed = this.feeds.find((each) => isOf(each, state)) ?? this.feed;
     if (feed) this.#turnTo(feed);
@@ -262,9 +264,7 @@ export class Watch {
     }
     this.text = typeof state.value === 'string' ? state.value : undefined;
     this.#phase = state.phase;
-    hold.sinceMs = state.sinceMs ?? NEVER;
-    hold.heldMs = state.heldMs;
-    hold.countedMs = state.countedMs ?? this.usableMs;
+    this.hold.restore(state, this.usableMs);
     this.#standingMs = state.standingMs ?? Number.NaN;
     this.heardMs = engineMs - state.quietMs;
     this.episode = state.episode;

@@ -92,6 +92,9 @@ describe('missing data', () => {
     expect(p.open()).toEqual([]);
     await p.pass(7);
     expect(p.open()).toMatchObject([['no_data', expect.any(Number)]]);
+    await p.pass(3, 92); // polled again, and not stored again
+    expect(p.b.stored('polled')).toHaveLength(1);
+    expect(p.open()).toEqual([]);
     await p.end();
   });
 
