@@ -113,12 +113,13 @@ async function build(config: LoadedConfig, log: Log, undo: (() => Promise<void> 
   );
   undo.push(() => api.close(API_CLOSE_MS));
   const certificate = await openTls(config, { clock, log: log.child({ part: 'tls' }) });
-  const listening = await listen({ ...config.listen, api, clock, log, ...(certificate && { tls: certificate.pair }) });
-  undo.push(() => listening.close(API_CLOSE_MS));
-  egress.apiPort = listening.port;
-  if (certificate) parts.push(certificate.run((pair) => listening.useCertificate(pair), running.signal));
   const adminTokenFile = config.tokens.length > 0 ? undefined : await ensureAdminToken(store.records, config.dataDir, clock.now());
   const created = await createdTimes(store, config.sources, clock.now());
+  const listening = await listen({ ...config.listen, api, clock, log, ...(certificate && { tls: certificate.pair }) });
+  undo.push(() => listening.close(API_CLOSE_MS));
+  // From here on nothing waits: who is answered at all finds the token and every source.
+  egress.apiPort = listening.port;
+  if (certificate) parts.push(certificate.run((pair) => listening.useCertificate(pair), running.signal));
   for (const spec of config.sources) supervisor.add(spec, created.get(spec.id) as UnixMs);
   registry.start(supervisor);
   const createdOf = (sources: readonly SourceSpec[]) => createdTimes(store, sources, clock.now());
