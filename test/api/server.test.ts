@@ -123,7 +123,7 @@ describe('the server', () => {
   it.each([
     ['garbage', '\x00\x01\x02garbage\r\n\r\n'],
     ['an OPC UA hello', 'HELF\x20\x00\x00\x00\x00\x00\x00\x00'],
-    ['no Host', 'GET /healthz HTTP/1.1\r\n\r\n'],
+    ['no Host', 'GET /healthz HTTP/1.1\r\nConnection: close\r\n\r\n'],
     ['two lengths', 'POST /v1/telemetry HTTP/1.1\r\nHost: x\r\nContent-Length: 1\r\nContent-Length: 2\r\n\r\n'],
     ['a length and chunks', 'POST /v1/telemetry HTTP/1.1\r\nHost: x\r\nContent-Length: 5\r\nTransfer-Encoding: chunked\r\n\r\n0\r\n\r\n'],
     ['a Host that is none', 'GET /healthz HTTP/1.1\r\nHost: a b/c\r\nConnection: close\r\n\r\n'],
