@@ -5,6 +5,16 @@ import type { UnixMs } from '../../src/core/time.ts';
 import { ApiClient } from '../support/api-client.ts';
 import { at, FakeServices, sensor } from '../support/fake-services.ts';
 import { expectPrinted } from './printed.ts';
+import {
+  EXCHANGER,
+  EXCHANGER_CREATED,
+  EXCHANGER_PATCH,
+  EXCHANGER_UPDATED,
+  FLOW,
+  FLOW_PATCH,
+  SPEED,
+  SPEED_PATCH,
+} from './twin-api-examples.ts';
 
 const ASSET = 'pump-101';
 
@@ -147,34 +157,11 @@ describe('the Twin API, as printed', () => {
     });
   });
 
-  const EXCHANGER = {
-    id: 'heat-exchanger-1',
-    name: 'Primary Heat Exchanger',
-    description: 'Main heat exchanger for cooling system',
-    type: 'equipment',
-    metadata: { manufacturer: 'HeatTech Inc', model: 'HT-5000', installation_date: '2024-06-01' },
-  };
-
   it('creates a twin', async () => {
     const { status, headers, body } = await plant('2025-11-17T03:58:00Z').post('/api/twins', EXCHANGER);
     expect(status).toBe(201);
     expect(headers.get('location')).toBe('/api/twins/heat-exchanger-1');
-    expectPrinted(body, {
-      data: {
-        id: 'heat-exchanger-1',
-        name: 'Primary Heat Exchanger',
-        description: 'Main heat exchanger for cooling system',
-        type: 'equipment',
-        status: 'active',
-        sensor_count: 0,
-        actuator_count: 0,
-        sensors: [],
-        actuators: [],
-        metadata: { manufacturer: 'HeatTech Inc', model: 'HT-5000', installation_date: '2024-06-01' },
-        created_at: '2025-11-17T03:58:00Z',
-        updated_at: '2025-11-17T03:58:00Z',
-      },
-    });
+    expectPrinted(body, { data: { ...EXCHANGER_CREATED, created_at: '2025-11-17T03:58:00Z', updated_at: '2025-11-17T03:58:00Z' } });
   });
 
   it('updates a twin', async () => {
@@ -183,37 +170,10 @@ describe('the Twin API, as printed', () => {
     for (const id of ['inlet', 'outlet']) await client.post('/api/twins/heat-exchanger-1/sensors', { id, name: id, unit: '°C' });
     await client.post('/api/twins/heat-exchanger-1/actuators', { id: 'valve', name: 'Valve', type: 'binary' });
     client.services.advance(120_000);
-    const metadata = {
-      manufacturer: 'HeatTech Inc',
-      model: 'HT-5000',
-      installation_date: '2024-06-01',
-      last_maintenance: '2025-11-01',
-    };
-    const { status, body } = await client.send('/api/twins/heat-exchanger-1', {
-      method: 'PATCH',
-      json: {
-        name: 'Primary Heat Exchanger (Updated)',
-        description: 'Main heat exchanger for cooling system with enhanced monitoring',
-        status: 'active',
-        metadata,
-      },
-    });
+    const { status, body } = await client.send('/api/twins/heat-exchanger-1', { method: 'PATCH', json: EXCHANGER_PATCH });
     expect(status).toBe(200);
-    expectPrinted(body, {
-      data: {
-        id: 'heat-exchanger-1',
-        name: 'Primary Heat Exchanger (Updated)',
-        description: 'Main heat exchanger for cooling system with enhanced monitoring',
-        type: 'equipment',
-        status: 'active',
-        sensor_count: 2,
-        actuator_count: 1,
-        metadata,
-        created_at: '2025-11-17T03:58:00Z',
-        updated_at: '2025-11-17T04:00:00Z',
-      },
-    });
-    expect(Object.keys(body.data.metadata)).toEqual(Object.keys(metadata));
+    expectPrinted(body, { data: { ...EXCHANGER_UPDATED, created_at: '2025-11-17T03:58:00Z', updated_at: '2025-11-17T04:00:00Z' } });
+    expect(Object.keys(body.data.metadata)).toEqual(Object.keys(EXCHANGER_PATCH.metadata));
   });
 
   it('deletes a twin', async () => {
@@ -223,16 +183,6 @@ describe('the Twin API, as printed', () => {
     expect((await client.send('/api/twins/pump-101', { method: 'DELETE' })).status).toBe(404);
   });
 
-  const FLOW = {
-    id: 'flow_rate',
-    name: 'Flow Rate',
-    description: 'Pump flow rate measurement',
-    unit: 'L/min',
-    current_value: 150.0,
-    min_value: 0.0,
-    max_value: 500.0,
-  };
-
   it('adds, updates and removes a sensor', async () => {
     const client = plant('2025-11-17T04:00:00Z');
     await client.send('/api/twins/pump-101/sensors/flow_rate', { method: 'DELETE' });
@@ -241,23 +191,9 @@ describe('the Twin API, as printed', () => {
     expect(added.headers.get('location')).toBe('/api/twins/pump-101/sensors/flow_rate');
     expectPrinted(added.body, { data: { ...FLOW, last_updated: '2025-11-17T04:00:00Z' } });
     client.services.advance(60_000);
-    const updated = await client.send('/api/twins/pump-101/sensors/flow_rate', {
-      method: 'PATCH',
-      json: { current_value: 155.5, min_value: 0.0, max_value: 600.0 },
-    });
+    const updated = await client.send('/api/twins/pump-101/sensors/flow_rate', { method: 'PATCH', json: FLOW_PATCH });
     expect(updated.status).toBe(200);
-    expectPrinted(updated.body, {
-      data: {
-        id: 'flow_rate',
-        name: 'Flow Rate',
-        description: 'Pump flow rate measurement',
-        unit: 'L/min',
-        current_value: 155.5,
-        min_value: 0.0,
-        max_value: 600.0,
-        last_updated: '2025-11-17T04:01:00Z',
-      },
-    });
+    expectPrinted(updated.body, { data: { ...FLOW, ...FLOW_PATCH, last_updated: '2025-11-17T04:01:00Z' } });
     const removed = await client.send('/api/twins/pump-101/sensors/flow_rate', { method: 'DELETE' });
     expect([removed.status, removed.body]).toEqual([204, undefined]);
     expect((await client.get('/api/twins/pump-101')).body.data.sensor_count).toBe(2);
@@ -266,21 +202,14 @@ describe('the Twin API, as printed', () => {
   it('adds, updates and removes an actuator', async () => {
     const client = plant('2025-11-17T04:02:00Z');
     await client.send('/api/twins/pump-101/actuators/speed_control', { method: 'DELETE' });
-    const speed = {
-      id: 'speed_control',
-      name: 'Speed Control',
-      description: 'Pump speed control',
-      type: 'continuous',
-      current_state: 0.75,
-    };
-    const added = await client.post('/api/twins/pump-101/actuators', speed);
+    const added = await client.post('/api/twins/pump-101/actuators', SPEED);
     expect(added.status).toBe(201);
     expect(added.headers.get('location')).toBe('/api/twins/pump-101/actuators/speed_control');
-    expectPrinted(added.body, { data: { ...speed, last_updated: '2025-11-17T04:02:00Z' } });
+    expectPrinted(added.body, { data: { ...SPEED, last_updated: '2025-11-17T04:02:00Z' } });
     client.services.advance(60_000);
-    const updated = await client.send('/api/twins/pump-101/actuators/speed_control', { method: 'PATCH', json: { current_state: 0.85 } });
+    const updated = await client.send('/api/twins/pump-101/actuators/speed_control', { method: 'PATCH', json: SPEED_PATCH });
     expect(updated.status).toBe(200);
-    expectPrinted(updated.body, { data: { ...speed, current_state: 0.85, last_updated: '2025-11-17T04:03:00Z' } });
+    expectPrinted(updated.body, { data: { ...SPEED, ...SPEED_PATCH, last_updated: '2025-11-17T04:03:00Z' } });
     const removed = await client.send('/api/twins/pump-101/actuators/speed_control', { method: 'DELETE' });
     expect([removed.status, removed.body]).toEqual([204, undefined]);
     expect((await client.get('/api/twins/pump-101')).body.data.actuator_count).toBe(1);
@@ -334,12 +263,11 @@ describe('the Twin API, as printed', () => {
     expect(await codeOf('/api/twins/pump-101/sensors/none/history')).toBe('SENSOR_NOT_FOUND');
     expect(await codeOf('/api/twins?type=none')).toBe('INVALID_TWIN_TYPE');
     const refusal = async (path: string, method: string, json: unknown) => (await client.send(path, { method, json })).body.error.code;
-    const speed = { id: 'speed_control', name: 'Speed Control', type: 'continuous' };
     expect(await refusal('/api/twins', 'POST', { ...EXCHANGER, type: 'none' })).toBe('INVALID_TWIN_TYPE');
     expect(await refusal('/api/twins/none', 'PATCH', {})).toBe('TWIN_NOT_FOUND');
     expect(await refusal('/api/twins/pump-101/sensors', 'POST', FLOW)).toBe('SENSOR_EXISTS');
     expect(await refusal('/api/twins/pump-101/sensors/none', 'PATCH', {})).toBe('SENSOR_NOT_FOUND');
-    expect(await refusal('/api/twins/pump-101/actuators', 'POST', speed)).toBe('ACTUATOR_EXISTS');
+    expect(await refusal('/api/twins/pump-101/actuators', 'POST', SPEED)).toBe('ACTUATOR_EXISTS');
     expect(await refusal('/api/twins/pump-101/actuators/none', 'PATCH', {})).toBe('ACTUATOR_NOT_FOUND');
     client.services.syncDevices.tagsOf = (_tenant, { asset, tag }) => [{ sourceId: 'plc', assetId: asset, tagName: tag }];
     client.services.syncDevices.read = async (tags) => tags.map(() => ({ ok: false, code: 'not_connected', message: 'down' }));
