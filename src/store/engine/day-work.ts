@@ -83,7 +83,7 @@ export class DayWork {
     const due = [...parts.days()].filter((day) => day < today && !busy.has(day) && this.#isWorthCompacting(day)).sort((a, b) => a - b)[0];
     if (due === undefined) return false;
     const neededBytes = this.#roomFor(policy, due);
-    if (house.freeBytes() < neededBytes) return removals.makeRoom(neededBytes, due);
+    if (house.freeBytes() < neededBytes) return removals.makeRoomForFile(neededBytes, due);
     this.#compact = new CompactJob(this.#sealed, due, { siblings, definitions, hook, maxBlockSamples });
     return true;
   }

@@ -174,7 +174,7 @@ export class Maintenance {
       this.#lookMs = nowMs + LOOK_MS;
       if (this.#house.freeBytes() < leastBytes && !this.#isPaused) {
         if (this.#settlement.isAwaited) this.#settle();
-        while (this.#house.freeBytes() < leastBytes && this.#removals.makeRoom(policy.reserveBytes));
+        while (this.#house.freeBytes() < leastBytes && this.#removals.makeRoom(policy));
       }
       const freeBytes = this.#house.freeBytes();
       this.#isFull = freeBytes < leastBytes;
@@ -213,7 +213,7 @@ export class Maintenance {
     this.#spare.watch();
     if (this.#settlement.isAwaited) this.#settle();
     if (this.#house.catalogue.isCheckpointDue) this.#house.catalogue.checkpoint();
-    if (this.#removals.makeRoom(policy.reserveBytes)) return true;
+    if (this.#removals.makeRoom(policy)) return true;
     if (this.#seal) return this.#sealOn(this.#seal, isOver);
     if (this.#settlement.isDue && this.#settle()) return true;
     if (this.#startSeal(newestMs)) return true;

@@ -3,9 +3,10 @@ import type { RetentionPolicy } from '../telemetry.ts';
 import type { Progress } from './catalogue.ts';
 import { DAY_MS, dayOfWindow } from './grid.ts';
 import type { MaintenanceParts } from './maintenance-parts.ts';
-import type { Removal, Retention } from './retention.ts';
+import type { Need, Removal, Retention } from './retention.ts';
 import type { Settlement } from './settlement.ts';
 import { sizesOf } from './sizes.ts';
+import { leastFreeBytes } from './space.ts';
 import type { SpareSegments } from './spare-segments.ts';
 
 export interface RemovalHooks {
@@ -41,14 +42,24 @@ export class Removals {
   }
 
   /**
-   * Removes spare segments of the log, or then the oldest day, of those before `before`, when the file system has less room than is needed, that of files that wait to go
-   * included; true when it did.
+   * Removes spare segments of the log, or then the oldest day, when the file system has less room than the reserve, that of files that
+   * wait to go included; true when it did. Below a quarter of it nothing is taken in, and only files give room.
    */
-  makeRoom(neededBytes = 0, before = Number.POSITIVE_INFINITY): boolean {
+  makeRoom(policy: RetentionPolicy): boolean {
+    const { reserveBytes: neededBytes = 0 } = policy;
     const freeBytes = this.#house.freeBytes();
-    if (freeBytes >= neededBytes || this.#hooks.settlement.isAwaited) return false;
+    return this.#makeRoom(freeBytes, { neededBytes, takesPages: freeBytes >= leastFreeBytes(policy) });
+  }
+
+  /** The same for a file that is to be written, at the cost of days before `before`. */
+  makeRoomForFile(neededBytes: number, before: number): boolean {
+    return this.#makeRoom(this.#house.freeBytes(), { neededBytes, takesPages: false }, before);
+  }
+
+  #makeRoom(freeBytes: number, need: Need, before = Number.POSITIVE_INFINITY): boolean {
+    if (freeBytes >= need.neededBytes || this.#hooks.settlement.isAwaited) return false;
     if (this.#hooks.spare.giveBack()) return true;
-    const removal = this.#retention.tooTight(freeBytes, neededBytes, sizesOf(this.#house));
+    const removal = this.#retention.tooTight(freeBytes, need, sizesOf(this.#house));
     if (!removal || removal.day >= before) return false;
     this.#remove(removal);
     return true;

@@ -27,6 +27,13 @@ export interface Sizes {
   readonly storeFreeBytes: number;
 }
 
+/** Room that is wanted of the file system. */
+export interface Need {
+  readonly neededBytes: number;
+  /** Pages of `store.db` do as well. */
+  readonly takesPages: boolean;
+}
+
 export class Retention {
   readonly #layout: Layout;
   readonly #clock: Clock;
@@ -66,15 +73,17 @@ export class Retention {
   }
 
   /**
-   * The next day to go because the file system has less room than is needed. Days without a file free pages in `store.db` alone, so
-   * they go only while those are few.
+   * The next day to go because the file system has less room than is needed. Days without a file free pages in `store.db` alone: where
+   * no day has one they go only when new samples may use those (`takesPages`), while they are few, and never for what is in memory.
    */
-  tooTight(freeBytes: number, neededBytes: number, { storeFreeBytes }: Sizes): Removal | undefined {
+  tooTight(freeBytes: number, { neededBytes, takesPages }: Need, { storeFreeBytes }: Sizes): Removal | undefined {
     if (freeBytes >= neededBytes) return undefined;
-    const days = this.#droppable();
-    const oldest = days[0];
-    const helps = days.some((day) => this.#layout.days.has(day)) || storeFreeBytes < neededBytes / 4;
-    return oldest !== undefined && helps ? { kind: 'samples', day: oldest } : undefined;
+    const { days, parts } = this.#layout;
+    const droppable = this.#droppable();
+    const oldest = droppable[0];
+    if (oldest === undefined) return undefined;
+    const pagesHelp = takesPages && storeFreeBytes < neededBytes / 4 && parts.rowsOf(oldest) > 0;
+    return pagesHelp || droppable.some((day) => days.has(day)) ? { kind: 'samples', day: oldest } : undefined;
   }
 
   /** Days that hold samples, ascending; none of them while the oldest is being sealed. */

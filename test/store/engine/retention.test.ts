@@ -240,6 +240,24 @@ describe('by the room that is left', () => {
     await rig.engine.close();
   });
 
+  it('takes a day that has no file only while new samples may use the pages that it leaves', async () => {
+    const rig = await new DaysRig(newDir()).open();
+    await rig.retain({ reserveBytes: 8_000 });
+    rig.free = () => 8_000; // too little for the file of a day
+    await rig.fill(2, MINUTE / 2);
+    expect(rig.files()).toEqual([]);
+    rig.free = () => 1_999;
+    rig.clock.busy(1_000);
+    rig.feed.add(rig.series[0] as SeriesId, rig.clock.now(), 1);
+    await expect(rig.feed.commit()).rejects.toMatchObject({ code: 'disk_full' });
+    await rig.settle();
+    expect(await rig.daysWithSamples()).toEqual(['01-06', '01-07', '01-08']);
+    rig.free = () => 7_999;
+    await rig.settle();
+    expect(await rig.daysWithSamples()).toEqual(['01-07', '01-08']);
+    await rig.engine.close();
+  });
+
   it('makes room for the file of a day by the oldest one, and leaves a day in its parts where there is none', async () => {
     const rig = await filled(2);
     await rig.retain({ reserveBytes: 8_000 });
