@@ -7,7 +7,7 @@ type JsonSchema = Readonly<Record<string, unknown>>;
 /** A text that `parse` understands; `undefined` from it means it does not. `described` is how the API's description shows it. */
 export function parsed<Value>(parse: (text: string) => Value | undefined, message: string, described: JsonSchema = {}) {
   return z
-    .string()
+    .string({ error: ({ input }) => (input === undefined ? undefined : message) })
     .meta(described)
     .transform((text, context): Value => {
       const value = parse(text);

@@ -1,5 +1,6 @@
 /** Schemas at the edge: zod's issues as the details of a validation error. */
 import type { z } from 'zod';
+import { wordsOf } from './fault-words.ts';
 import { type Detail, invalid } from './problem.ts';
 
 /** The value as the schema gives it. Synchronous. Throws `validation_error`. */
@@ -16,9 +17,7 @@ export function faultsOf(schema: z.ZodType, value: unknown, place: readonly Prop
 }
 
 function parse<Schema extends z.ZodType>(schema: Schema, value: unknown): z.ZodSafeParseResult<z.output<Schema>> {
-  return schema.safeParse(value, {
-    error: (issue) => (issue.code === 'invalid_type' && issue.input === undefined ? 'is required' : undefined),
-  });
+  return schema.safeParse(value, { error: wordsOf });
 }
 
 function detailsOf(issue: z.core.$ZodIssue, place: readonly PropertyKey[]): Detail[] {

@@ -1,4 +1,5 @@
 /** What a source that is made over the API must be beside right by its schemas: as in the file, and within the rules for addresses and files. */
+import { wordsOf } from '../api/fault-words.ts';
 import { tagsOfProfile } from '../config/profiles.ts';
 import { DRIVERS } from '../drivers/registry.ts';
 import { optionFaults, optionsSchema } from '../drivers/source-options.ts';
@@ -58,7 +59,7 @@ export class SourceCheck {
   /** Of a draft that was saved, maybe by another version. */
   resolve(draft: SourceDraft, id: string): Runnable {
     const options = { config: draft.config, tags: draft.tags, ...(draft.profile !== undefined && { profile: draft.profile }) };
-    const checked = draft.type in DRIVERS ? optionsSchema(draft.type).safeParse(options) : undefined;
+    const checked = draft.type in DRIVERS ? optionsSchema(draft.type).safeParse(options, { error: wordsOf }) : undefined;
     if (!checked?.success) {
       const [issue] = checked?.error.issues ?? [];
       const what = issue ? `${issue.path.join('.')}: ${issue.message}` : `this version knows no type "${draft.type}"`;

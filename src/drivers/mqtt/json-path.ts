@@ -1,5 +1,6 @@
 /** JSON paths (RFC 9535) compiled once; a plain path such as `$.cells[3].voltage` is walked without the query engine. */
 import { JSONPathEnvironment, type JSONPathQuery, type JSONValue, jsonpath } from 'json-p3';
+import { messageOf } from '../../core/errors.ts';
 
 /** Finds a value in a parsed document; `undefined` when there is none at the path. */
 export type JsonPath = (document: unknown) => unknown;
@@ -18,12 +19,21 @@ environment.functionRegister.delete('search');
  */
 export function compileJsonPath(path: string): JsonPath {
   if (path.length > MAX_PATH_LENGTH) throw new Error(`a path has at most ${MAX_PATH_LENGTH} characters`);
-  const query = environment.compile(path);
+  const query = parse(path);
   // Each further `..` multiplies the work by the size of the document.
   if (query.toString().split('..').length > 2) throw new Error('a path may hold ".." only once');
   const steps = plainSteps(query);
   if (steps) return (document) => walk(document, steps);
   return (document) => query.match(document as JSONValue)?.value;
+}
+
+function parse(path: string): JSONPathQuery {
+  if (path === '') throw new Error('must not be empty'); // the library stumbles over it
+  try {
+    return environment.compile(path);
+  } catch (error) {
+    throw new Error(`must be a JSON path (RFC 9535), such as $.data.temperature: ${messageOf(error)}`, { cause: error });
+  }
 }
 
 /** Names and indexes of a singular query (RFC 9535 §2.3.5.1); `undefined` for any other. */

@@ -135,7 +135,7 @@ describe('readings over REST', () => {
     ['an asset that is no id', { asset_id: '../etc' }, 'asset_id', 'must be 1–128'],
     ['a tag with a line break', { tag_name: 'a\nb' }, 'tag_name', 'must be 1–128 printable characters'],
     ['a time that is none', { timestamp: '2026-02-30' }, 'timestamp', 'must be an RFC 3339 time'],
-    ['a number for a time', { timestamp: 1767693600 }, 'timestamp', 'Invalid input'],
+    ['a number for a time', { timestamp: 1767693600 }, 'timestamp', 'must be an RFC 3339 time, such as'],
     ['a quality that is none', { quality: 'fair' }, 'quality', 'must be good, uncertain or bad'],
   ])('are all refused when one has %s', async (_name, change, field, message) => {
     const client = new ApiClient();

@@ -49,7 +49,7 @@ test.each([
   [{ topic: 'a/{tag}', tag_name: 'x' }, 'tag_name: is captured'],
   [{ topic: '{asset}', tag_name: 'x', asset_id: 'y' }, 'asset_id: is captured'],
   [{ topic: 'a+', tag_name: 'x' }, 'topic: level "a+"'],
-  [{ topic: 'a', tag_name: 'x', json_path: 'v' }, "json_path: expected '$'"],
+  [{ topic: 'a', tag_name: 'x', json_path: 'v' }, 'json_path: must be a JSON path (RFC 9535)'],
   [{ topic: 'a', tag_name: 'x', timestamp_path: '$.t' }, 'timestamp_path: needs a json_path'],
   [{ topic: 'a', tag_name: 'x', min: 2, max: 1 }, 'min: must not be above "max"'],
   [
