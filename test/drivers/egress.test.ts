@@ -54,6 +54,11 @@ afterAll(async () => {
 
 const WAYS = {
   modbus: { type: 'modbus', config: (host: string, port: number) => ({ host: bare(host), port }) },
+  udp: {
+    type: 'modbus',
+    config: (host: string, port: number) => ({ host: bare(host), port, transport: 'udp', timeout_ms: 200 }),
+    tag: { tag_name: 'a', register_type: 'holding', address: 0, writable: false },
+  },
   mqtt: { type: 'mqtt', config: (host: string, port: number) => ({ broker_url: `mqtt://${host}:${port}` }) },
   mqtts: { type: 'mqtt', config: (host: string, port: number) => ({ broker_url: `mqtts://${host}:${port}` }) },
   ws: { type: 'mqtt', config: (host: string, port: number) => ({ broker_url: `ws://${host}:${port}/mqtt` }) },
@@ -74,10 +79,10 @@ function configOf(way: Way, host: string, port: number): unknown {
 
 /** What becomes of a source: refused when it is made, or the code of its first connect. */
 async function fateOf(way: Way, config: unknown, policy: EgressPolicy): Promise<string> {
-  const { type } = WAYS[way];
+  const { type, ...more } = WAYS[way];
   const parsed = DRIVERS[type].configSchema.safeParse(config);
   if (!parsed.success) return `invalid ${parsed.error.issues[0]?.path.join('.')}`;
-  const tags = type === 'mqtt' ? [{ tag_name: 'a', topic: 'a', writable: false }] : [];
+  const tags = 'tag' in more ? [more.tag] : type === 'mqtt' ? [{ tag_name: 'a', topic: 'a', writable: false }] : [];
   const faults = new SourceCheck({ egress: policy, files: new FilePolicy([]), profilesDir: folder }).faults(
     { name: 'x', type, enabled: true, config: parsed.data, tags },
     'ds-x',
@@ -108,7 +113,15 @@ const NEVER = [
 ];
 const ODD = ['0x7f.1', '0x7f000001', '2130706433', '127.1', '017700000001'];
 const NAMED = ['loopback.evil', 'loopback6.evil', 'metadata.evil', 'mapped.evil', 'nat64.evil', 'zero.evil', 'public.evil', 'unknown.evil'];
-const KEY = { modbus: 'host', mqtt: 'broker_url', mqtts: 'broker_url', ws: 'broker_url', wss: 'broker_url', opcua: 'endpoint' } as const;
+const KEY = {
+  modbus: 'host',
+  udp: 'host',
+  mqtt: 'broker_url',
+  mqtts: 'broker_url',
+  ws: 'broker_url',
+  wss: 'broker_url',
+  opcua: 'endpoint',
+} as const;
 
 describe('a source made over the API', () => {
   it.each(EVERY_WAY.flatMap((type) => [...NEVER, ...ODD].map((host) => ({ type, host }))))(

@@ -1,7 +1,7 @@
 /** Servers that this project did not write: mosquitto, libmodbus, pymodbus and open62541, each on a free port of 127.0.0.1. */
 import { execFile } from 'node:child_process';
 import { existsSync } from 'node:fs';
-import { mkdir, mkdtemp, rm, writeFile } from 'node:fs/promises';
+import { mkdir, mkdtemp, readFile, rm, writeFile } from 'node:fs/promises';
 import { connect } from 'node:net';
 import { tmpdir } from 'node:os';
 import { delimiter, join } from 'node:path';
@@ -56,25 +56,27 @@ export async function leaveOut(...peers: readonly PeerName[]): Promise<boolean> 
   return true;
 }
 
-/** A server as a process; it keeps its port over a restart. */
+/** A server as a process; it keeps its place over a restart. */
 export class Peer {
   readonly port: number;
   readonly #command: string;
   readonly #args: readonly string[];
+  readonly #isReady: () => Promise<true | undefined>;
   #process: TestProcess | undefined;
 
-  constructor(port: number, command: string, args: readonly string[]) {
+  constructor(port: number, command: string, args: readonly string[], isReady = () => accepts(port)) {
     this.port = port;
     this.#command = command;
     this.#args = args;
+    this.#isReady = isReady;
   }
 
-  /** Resolves when the port takes connections. */
+  /** Resolves when the port takes connections, or whatever shows that it is there. */
   async start(): Promise<void> {
     const started = new TestProcess(this.#command, this.#args);
     this.#process = started;
-    await eventually(() => !started.running || accepts(this.port), {
-      what: `${this.#command} listens on ${this.port}`,
+    await eventually(async () => !started.running || (await this.#isReady()), {
+      what: `${[this.#command, ...this.#args].join(' ')} is ready`,
       timeoutMs: START_TIMEOUT_MS,
       everyMs: 10,
     });
@@ -146,9 +148,10 @@ export async function libmodbus(): Promise<Peer> {
 }
 
 /** The server of peers/modbus-server.py. */
-export async function pymodbus(): Promise<Peer> {
+export async function pymodbus(transport: 'tcp' | 'udp' = 'tcp'): Promise<Peer> {
   const port = await freePort();
-  return new Peer(port, PYTHON, [join(SOURCES, 'modbus-server.py'), String(port)]);
+  const isReady = transport === 'udp' ? () => isBound(port) : undefined;
+  return new Peer(port, PYTHON, [join(SOURCES, 'modbus-server.py'), transport, String(port)], isReady);
 }
 
 /** The server of peers/opcua-server.c; with certificate and key (DER files) it also offers Sign and SignAndEncrypt. */
@@ -170,6 +173,12 @@ async function succeeds(command: string, args: readonly string[]): Promise<boole
     () => true,
     () => false,
   );
+}
+
+/** Something waits for datagrams at the port; it would answer none that is not its protocol. (proc(5), /proc/net/udp) */
+async function isBound(port: number): Promise<true | undefined> {
+  const table = await readFile('/proc/net/udp', 'utf8');
+  return table.includes(`0100007F:${port.toString(16).toUpperCase().padStart(4, '0')} `) ? true : undefined;
 }
 
 function accepts(port: number): Promise<true | undefined> {

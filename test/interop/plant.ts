@@ -5,12 +5,12 @@ export const MODBUS_VALUES = { temperature: 21.5, signed: -1234, total: 3_000_00
 
 export const OPCUA_VALUES = { double: 21.5, float: -0.25, int32: -70_000, boolean: true, text: 'grün' };
 
-export function modbusSource(port: number) {
+export function modbusSource(port: number, options: object = {}) {
   return {
     id: 'ds-plc',
     name: 'PLC',
     type: 'modbus',
-    config: { host: '127.0.0.1', port, polling_interval_ms: 200, timeout_ms: 500 },
+    config: { host: '127.0.0.1', port, polling_interval_ms: 200, timeout_ms: 500, ...options },
     tags: [
       { tag_name: 'temperature', register_type: 'holding', address: 0, data_type: 'float32', unit: '°C' },
       { tag_name: 'signed', register_type: 'holding', address: 2, data_type: 'int16' },

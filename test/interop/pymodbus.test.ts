@@ -10,14 +10,14 @@ const BACK_LIMIT_MS = 3 * 8_000;
 
 const left = await leaveOut('pymodbus');
 
-describe.skipIf(left)('pymodbus', () => {
+describe.skipIf(left).each(['tcp', 'udp'] as const)('pymodbus over %s', (transport) => {
   let server: Peer;
   let daemon: TestDaemon;
 
   beforeAll(async () => {
-    server = await pymodbus();
+    server = await pymodbus(transport);
     await server.start();
-    daemon = await TestDaemon.start({ sources: [modbusSource(server.port)] });
+    daemon = await TestDaemon.start({ sources: [modbusSource(server.port, { transport })] });
   });
 
   afterAll(async () => {
@@ -42,7 +42,7 @@ describe.skipIf(left)('pymodbus', () => {
     await server.start();
     const startMs = performance.now();
     const rows = await untilRead(Date.now());
-    figure(`pymodbus killed: back after ${Math.round(performance.now() - startMs)} ms (promised 8000)`);
+    figure(`pymodbus over ${transport} killed: back after ${Math.round(performance.now() - startMs)} ms (promised 8000)`);
     for (const [tag, value] of Object.entries(MODBUS_VALUES)) expect(rows.get(tag), tag).toMatchObject({ value, quality: 'good' });
   });
 });

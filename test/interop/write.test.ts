@@ -153,10 +153,12 @@ const MODBUS_TAGS = [
 ];
 
 describe.for([
-  ['libmodbus', libmodbus],
-  ['pymodbus', pymodbus],
-] as const)('%s', async ([name, create]) => {
-  const left = await leaveOut(name);
+  ['libmodbus', { needs: 'libmodbus', create: libmodbus, transport: 'tcp' }],
+  ['pymodbus', { needs: 'pymodbus', create: pymodbus, transport: 'tcp' }],
+  ['pymodbus over UDP', { needs: 'pymodbus', create: () => pymodbus('udp'), transport: 'udp' }],
+] as const)('%s', async ([title, { needs, create, transport }]) => {
+  const left = await leaveOut(needs);
+  const name = title.replaceAll(' ', '-');
 
   describe.skipIf(left)('writes', () => {
     let peer: Peer;
@@ -164,7 +166,7 @@ describe.for([
     beforeAll(async () => {
       peer = await create();
       await peer.start();
-      const config = { host: '127.0.0.1', port: peer.port, polling_interval_ms: 200, timeout_ms: TIMEOUT_MS };
+      const config = { host: '127.0.0.1', port: peer.port, transport, polling_interval_ms: 200, timeout_ms: TIMEOUT_MS };
       await house.add(
         name,
         'modbus',

@@ -1,6 +1,6 @@
 /** The Modbus driver: polls each tag on the fixed grid of its interval over one connection to the device. */
 import type { Emit } from '../../core/emit.ts';
-import { GatewayError } from '../../core/errors.ts';
+import { GatewayError, isGatewayError, messageOf } from '../../core/errors.ts';
 import { ThrottledLog } from '../../core/log.ts';
 import { BAD_NODE_ID_UNKNOWN, BAD_OUT_OF_RANGE, GOOD } from '../../core/status.ts';
 import type { Scalar } from '../../core/tag.ts';
@@ -18,14 +18,16 @@ import {
   tagKey,
 } from '../driver.ts';
 import { keptTags } from '../tag-change.ts';
+import { ModbusException } from './exception.ts';
 import { ModbusLink } from './link.ts';
-import { endpoint, type ModbusConfig, type ModbusTag } from './options.ts';
+import type { ModbusConfig, ModbusTag } from './options.ts';
 import { planBlocks, type ReadLimits } from './plan.ts';
 import { type Point, pointsOf, positionIn } from './point.ts';
 import { deliver } from './poll-group.ts';
 import { Polling } from './polling.ts';
 import { rawSampleOf } from './raw.ts';
 import { type Answer, readBlocks, statusOfFailure } from './reader.ts';
+import { transportOf } from './transport.ts';
 import { Writer } from './writer.ts';
 
 export function createDriver(spec: DriverSpec<ModbusConfig, ModbusTag>, context: DriverContext): Driver {
@@ -42,6 +44,7 @@ class ModbusDriver implements Driver {
   /** Of these tags, by `tagKey`. */
   #points: ReadonlyMap<string, Point> = new Map();
   #writer: Writer;
+  #greetings = 0;
   /** While `run` goes on. */
   #emit: Emit | undefined;
   #polling: Polling | undefined;
@@ -57,23 +60,19 @@ class ModbusDriver implements Driver {
       maxRegisters: config.max_registers_per_read,
       maxBits: config.max_bits_per_read,
     };
-    this.#link = new ModbusLink({
-      host: config.host,
-      port: config.port,
-      endpoint: endpoint(config),
-      unitId: config.unit_id,
-      timeoutMs: config.timeout_ms,
-      clock: context.clock,
-      egress: context.egress,
-    });
+    this.#link = new ModbusLink(transportOf(config, context));
     this.#writer = new Writer(this.#link, context.clock);
   }
 
-  /** Rejects `config_invalid` when a tag's address does not exist, and `not_connected`. */
+  /**
+   * Rejects `config_invalid` when a tag's address does not exist, and `not_connected`. Where a connection alone says
+   * nothing of the device, it is asked for a value: any answer will do.
+   */
   async connect(signal: AbortSignal): Promise<void> {
     this.#points = this.#pointsOf(this.#tags);
     this.#writer = new Writer(this.#link, this.#context.clock); // what it has learnt may be untrue of the device that is there now
     await this.#link.open(signal);
+    if (this.#spec.config.transport !== 'tcp') await this.#greet(signal);
   }
 
   async run(emit: Emit, signal: AbortSignal): Promise<void> {
@@ -130,6 +129,21 @@ class ModbusDriver implements Driver {
 
   async close(): Promise<void> {
     this.#link.close();
+  }
+
+  /** One request at a time of trouble, each time another block: some devices are silent about what they do not have. */
+  async #greet(signal: AbortSignal): Promise<void> {
+    const blocks = planBlocks([...this.#points.values()], this.#limits);
+    const block = blocks[this.#greetings++ % blocks.length];
+    if (!block) return;
+    try {
+      await this.#link.read(block, signal);
+    } catch (error) {
+      if (error instanceof ModbusException) return;
+      if (signal.aborted || !isGatewayError(error)) throw error;
+      const code = error.code === 'timeout' || error.code === 'protocol' ? 'not_connected' : error.code;
+      throw new GatewayError(code, `${this.#link.endpoint} does not answer: ${messageOf(error)}`, { cause: error });
+    }
   }
 
   /** By `tagKey`. Throws `config_invalid` when a tag's address does not exist. */

@@ -1,8 +1,10 @@
-/** The link to one device: one request at a time, writes before reads that wait, and a new socket after anything that leaves the old one in doubt. */
+/** The link to one device: one request at a time, writes before reads that wait, and a new connection after anything that leaves the old one in doubt. */
 import { GatewayError } from '../../core/errors.ts';
 import { ModbusException } from './exception.ts';
 import type { Span } from './plan.ts';
-import { Wire, type WireOptions, type WriteRequest } from './wire.ts';
+import type { Medium, Transport } from './transport.ts';
+import type { TurnOptions } from './turns.ts';
+import type { Wire, WriteRequest } from './wire.ts';
 
 /** Requests that follow each other with nothing between them. All reject `ModbusException`, or `timeout`, `protocol`, `not_connected`. */
 export interface Exchange {
@@ -11,26 +13,26 @@ export interface Exchange {
 }
 
 export class ModbusLink {
-  readonly #options: WireOptions;
+  readonly #transport: Transport;
+  /** From `open` to `close`. */
+  #medium: Medium | undefined;
+  /** The last `open` that no `close` followed. */
+  #opening: symbol | undefined;
   #wire: Wire | undefined;
-  #closed = true;
   #failures = 0;
-  #busy = false;
-  readonly #urgent: (() => Promise<void>)[] = [];
-  readonly #waiting: (() => Promise<void>)[] = [];
 
-  constructor(options: WireOptions) {
-    this.#options = options;
+  constructor(transport: Transport) {
+    this.#transport = transport;
   }
 
-  /** `host:port`. */
+  /** As messages name the device. */
   get endpoint(): string {
-    return this.#options.endpoint;
+    return this.#transport.endpoint;
   }
 
   /** True before `open` and after `close`. */
   get isClosed(): boolean {
-    return this.#closed;
+    return this.#medium === undefined;
   }
 
   /** Requests in a row that got no answer at all; an exception is an answer. */
@@ -38,19 +40,27 @@ export class ModbusLink {
     return this.#failures;
   }
 
-  /** Connects. Rejects `not_connected`. */
+  /** Connects. Rejects `not_connected`, `egress_denied` or `config_invalid`. */
   async open(signal: AbortSignal): Promise<void> {
-    this.#closed = false;
+    this.close();
+    const opening = Symbol('opening');
+    this.#opening = opening;
+    const medium = await this.#transport.enter(signal);
+    if (this.#opening !== opening) {
+      medium.leave(); // closed meanwhile
+      throw this.#closedError();
+    }
+    this.#medium = medium;
     this.#failures = 0;
-    await this.#inTurn(this.#waiting, () => this.#ready(signal));
+    await medium.turns.take(() => this.#ready(signal), { owner: this, signal });
   }
 
   /**
-   * The data bytes of a span, after the requests before it; a socket that was closed meanwhile is renewed first.
+   * The data bytes of a span, after the requests before it; a connection that was closed meanwhile is renewed first.
    * Rejects `ModbusException`, or `timeout`, `protocol`, `not_connected`.
    */
   read(span: Span, signal: AbortSignal): Promise<Buffer> {
-    return this.#inTurn(this.#waiting, () => this.#exchange((wire) => wire.read(span, signal), signal));
+    return this.#inTurn(() => this.#exchange((wire) => wire.read(span, signal), signal), { signal });
   }
 
   /** Does `work` as soon as the request that is under way is over, before every read that waits. */
@@ -59,13 +69,17 @@ export class ModbusLink {
       read: (span) => this.#exchange((wire) => wire.read(span, signal), signal),
       write: (request) => this.#exchange((wire) => wire.write(request, signal), signal),
     };
-    return this.#inTurn(this.#urgent, () => work(exchange));
+    return this.#inTurn(() => work(exchange), { urgent: true, signal });
   }
 
   /** Ends the connection and what waits for it. The link can be opened again. */
   close(): void {
-    this.#closed = true;
+    const medium = this.#medium;
+    this.#medium = undefined;
+    this.#opening = undefined;
     this.#drop();
+    medium?.turns.leave(this, this.#closedError());
+    medium?.leave();
   }
 
   async #exchange<T>(request: (wire: Wire) => Promise<T>, signal: AbortSignal): Promise<T> {
@@ -87,12 +101,18 @@ export class ModbusLink {
 
   async #ready(signal: AbortSignal): Promise<Wire> {
     if (this.#wire && !this.#wire.isOpen) this.#drop();
-    if (!this.#wire && !this.#closed) this.#wire = await Wire.dial(this.#options, signal);
-    if (this.#closed || !this.#wire) {
-      this.#drop(); // closed while dialling
-      throw new GatewayError('not_connected', `the connection to ${this.endpoint} is closed`);
+    const medium = this.#medium;
+    if (!this.#wire && medium) {
+      const wire = await medium.dial(signal);
+      if (medium === this.#medium) this.#wire = wire;
+      else wire.destroy(); // closed while dialling
     }
+    if (!this.#wire) throw this.#closedError();
     return this.#wire;
+  }
+
+  #closedError(): GatewayError {
+    return new GatewayError('not_connected', `the connection to ${this.endpoint} is closed`);
   }
 
   #drop(): void {
@@ -100,21 +120,8 @@ export class ModbusLink {
     this.#wire = undefined;
   }
 
-  #inTurn<T>(line: (() => Promise<void>)[], work: () => Promise<T>): Promise<T> {
-    return new Promise((resolve, reject) => {
-      line.push(() => work().then(resolve, reject));
-      if (!this.#busy) void this.#serve();
-    });
-  }
-
-  /** Never rejects: whoever waits in line has the error. */
-  async #serve(): Promise<void> {
-    this.#busy = true;
-    for (let next = this.#next(); next; next = this.#next()) await next();
-    this.#busy = false;
-  }
-
-  #next(): (() => Promise<void>) | undefined {
-    return this.#urgent.shift() ?? this.#waiting.shift();
+  async #inTurn<T>(work: () => Promise<T>, options: Omit<TurnOptions, 'owner'>): Promise<T> {
+    if (!this.#medium) throw this.#closedError();
+    return this.#medium.turns.take(work, { ...options, owner: this });
   }
 }

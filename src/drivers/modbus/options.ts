@@ -30,6 +30,9 @@ export const REGISTERS_OF = {
 export type DataType = keyof typeof REGISTERS_OF;
 const DATA_TYPES = Object.keys(REGISTERS_OF) as DataType[];
 
+/** How requests travel. */
+const TRANSPORTS = ['tcp', 'udp'] as const;
+
 /** A name or an address: no scheme, no path, and no port (one colon; two or more are an IPv6 address). */
 const HOST_PATTERN = /^(?:[^\s/:[\]]+|[^\s/:[\]]*(?::[^\s/:[\]]*){2,})$/;
 
@@ -39,11 +42,14 @@ export const configSchema = z.strictObject({
     .max(253)
     .regex(HOST_PATTERN, 'must be a host name or IP address alone; the port has its own key')
     .describe('host name or IP address of the device or gateway'),
-  port: z.int().min(1).max(65_535).default(502).describe('TCP port'),
+  port: z.int().min(1).max(65_535).default(502).describe('TCP or UDP port'),
   unit_id: z.int().min(0).max(255).default(1).describe('unit (slave) id behind the address'),
   polling_interval_ms: z.int().min(100).max(3_600_000).default(1_000).describe('how often tags are read that name no interval'),
   timeout_ms: z.int().min(50).max(60_000).default(2_000).describe('how long to wait for a connection and for each answer'),
-  transport: z.literal('tcp', 'only tcp (Modbus TCP) is supported so far').default('tcp').describe('how requests travel'),
+  transport: z
+    .enum(TRANSPORTS, 'only tcp (Modbus TCP) and udp are supported so far')
+    .default('tcp')
+    .describe('how requests travel: tcp is Modbus TCP, udp the same frames in datagrams'),
   byte_order: z.enum(BYTE_ORDERS).default('ABCD').describe(`order of all tags that name none. ${BYTE_ORDER_HELP}`),
   max_gap_registers: z
     .int()

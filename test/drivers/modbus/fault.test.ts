@@ -5,25 +5,34 @@ import { systemClock } from '../../../src/core/clock.ts';
 import { isGatewayError } from '../../../src/core/errors.ts';
 import { isBad, qualityOf } from '../../../src/core/status.ts';
 import { ModbusLink } from '../../../src/drivers/modbus/link.ts';
-import { FAULTS, type Fault, type FaultServer, registerValue, startFaultServer } from './fault-server.ts';
+import { configSchema } from '../../../src/drivers/modbus/options.ts';
+import { transportOf } from '../../../src/drivers/modbus/transport.ts';
+import { CARRIERS, type Carrier, FAULTS, type Fault, type FaultServer, registerValue, startFaultServer } from './fault-server.ts';
 import { eventually, testDriver } from './harness.ts';
 
 const TIMEOUT_MS = 100;
 /** A connect and an answer may each take the timeout; the rest is for a busy machine. */
 const HANG_MS = 2 * TIMEOUT_MS + 1_000;
 /** Misbehaviour that does no harm. */
-const HARMLESS: readonly Fault[] = ['garbage_after', 'one_byte_at_a_time', 'twice'];
+const HARMLESS: Readonly<Record<Carrier, readonly Fault[]>> = {
+  tcp: ['garbage_after', 'one_byte_at_a_time', 'twice'],
+  udp: ['twice'], // a datagram that is no answer is none
+};
 
 let server: FaultServer;
 let link: ModbusLink;
 const never = new AbortController().signal;
 
-beforeEach(async () => {
-  server = await startFaultServer({ lateMs: TIMEOUT_MS * 1.5 });
-  const { port } = server;
-  link = new ModbusLink({ host: '127.0.0.1', port, endpoint: `127.0.0.1:${port}`, unitId: 1, timeoutMs: TIMEOUT_MS, clock: systemClock });
+function linkTo(timeoutMs: number): ModbusLink {
+  const config = configSchema.parse({ host: '127.0.0.1', port: server.port, transport: server.carrier, timeout_ms: timeoutMs });
+  return new ModbusLink(transportOf(config, { clock: systemClock }));
+}
+
+async function begin(carrier: Carrier): Promise<void> {
+  server = await startFaultServer({ lateMs: TIMEOUT_MS * 1.5, carrier });
+  link = linkTo(TIMEOUT_MS);
   await link.open(never);
-});
+}
 
 afterEach(async () => {
   link.close();
@@ -46,12 +55,14 @@ async function outcome(start: number, count: number): Promise<string> {
   }
 }
 
-describe('the Modbus link', () => {
+describe.each(CARRIERS)('the Modbus link over %s', (carrier) => {
+  beforeEach(() => begin(carrier));
+
   it.each(FAULTS)('survives "%s": no wrong value, and well again within two requests', async (fault) => {
     expect(await outcome(10, 3)).toBe('right');
     server.script.push(fault);
     const hit = await outcome(20, 3);
-    if (HARMLESS.includes(fault)) expect(hit).toBe('right');
+    if (HARMLESS[carrier].includes(fault)) expect(hit).toBe('right');
     else expect(['timeout', 'protocol', 'not_connected']).toContain(hit);
     const after = [await outcome(500, 3), await outcome(40, 3)];
     expect(after).toContain('right');
@@ -62,23 +73,6 @@ describe('the Modbus link', () => {
     server.script.push('until_its_number_returns');
     expect(await outcome(10, 1)).toBe('timeout');
     for (let index = 0; index < 300; index++) expect(await outcome(500 + index, 1)).toBe('right');
-  });
-
-  it('says at once that a connection was reset, without waiting for the timeout', async () => {
-    const slow = new ModbusLink({
-      host: '127.0.0.1',
-      port: server.port,
-      endpoint: 'plc',
-      unitId: 1,
-      timeoutMs: 10_000,
-      clock: systemClock,
-    });
-    await slow.open(never);
-    server.script.push('reset');
-    const sentMs = systemClock.monotonicMs();
-    await expect(slow.read({ table: 'holding', start: 0, count: 1 }, never)).rejects.toMatchObject({ code: 'not_connected' });
-    expect(systemClock.monotonicMs() - sentMs).toBeLessThan(3_000);
-    slow.close();
   });
 
   it('keeps its turn: concurrent requests go out one after the other and each gets its own answer', async () => {
@@ -94,8 +88,8 @@ describe('the Modbus link', () => {
     const behind = link.read({ table: 'holding', start: 1, count: 1 }, never);
     await eventually('the request is out', () => server.requests === 1);
     link.close();
-    await expect(waiting).rejects.toMatchObject({ code: 'not_connected' });
-    await expect(behind).rejects.toMatchObject({ code: 'not_connected' });
+    const ended = await Promise.allSettled([waiting, behind]);
+    expect(ended).toMatchObject([{ reason: { code: 'not_connected' } }, { reason: { code: 'not_connected' } }]);
     expect(server.requests).toBe(1);
     await link.open(never);
     expect(await outcome(7, 2)).toBe('right');
@@ -145,6 +139,19 @@ describe('the Modbus link', () => {
   });
 });
 
+describe('the Modbus link over TCP', () => {
+  it('says at once that a connection was reset, without waiting for the timeout', async () => {
+    await begin('tcp');
+    const slow = linkTo(10_000);
+    await slow.open(never);
+    server.script.push('reset');
+    const sentMs = systemClock.monotonicMs();
+    await expect(slow.read({ table: 'holding', start: 0, count: 1 }, never)).rejects.toMatchObject({ code: 'not_connected' });
+    expect(systemClock.monotonicMs() - sentMs).toBeLessThan(3_000);
+    slow.close();
+  });
+});
+
 /** As `outcome`, without a bound on the time: the request waits for its turn. */
 async function outcomeOfMany(start: number): Promise<string> {
   try {
@@ -157,13 +164,18 @@ async function outcomeOfMany(start: number): Promise<string> {
   }
 }
 
-describe('the Modbus driver at a device that misbehaves', () => {
+describe.each(CARRIERS)('the Modbus driver at a device that misbehaves, over %s', (carrier) => {
+  beforeEach(() => begin(carrier));
+
+  /** Where there is no connection with the device, it is asked for a value at once. */
+  const greeting = carrier === 'tcp' ? [] : (['answer'] as const);
   const addresses = [10, 500, 1_000, 1_500];
   const tags = addresses.map((address) => ({ tag_name: `r${address}`, register_type: 'holding' as const, address }));
 
   it('marks the tags of one lost answer bad once, goes on, and gives only right values', async () => {
-    const harmful = FAULTS.filter((fault) => !HARMLESS.includes(fault));
-    const test = testDriver({ port: server.port, timeout_ms: TIMEOUT_MS }, tags);
+    const harmful = FAULTS.filter((fault) => !HARMLESS[carrier].includes(fault));
+    const test = testDriver({ port: server.port, transport: carrier, timeout_ms: TIMEOUT_MS }, tags);
+    server.script.push(...greeting);
     for (const fault of harmful) server.script.push(fault, 'answer', 'answer', 'answer', 'answer');
     await test.start();
     await eventually('every fault was met', () => server.script.length === 0, 20_000);
@@ -180,20 +192,20 @@ describe('the Modbus driver at a device that misbehaves', () => {
   });
 
   it('gives the link up after two requests in a row without an answer, naming the device and the cause', async () => {
-    const test = testDriver({ port: server.port, timeout_ms: TIMEOUT_MS }, tags);
-    server.script.push('answer', 'silence', 'silence');
+    const test = testDriver({ port: server.port, transport: carrier, timeout_ms: TIMEOUT_MS }, tags);
+    server.script.push(...greeting, 'answer', 'silence', 'silence');
     const { ended } = await test.start();
     await expect(ended).rejects.toMatchObject({
       code: 'not_connected',
       message: expect.stringMatching(new RegExp(`127.0.0.1:${server.port} .*within ${TIMEOUT_MS} ms`)),
     });
     await test.stop();
-    expect(server.requests).toBe(3);
+    expect(server.requests).toBe(greeting.length + 3);
   });
 
   it('runs again on the same object after a failure', async () => {
-    const test = testDriver({ port: server.port, timeout_ms: TIMEOUT_MS }, tags);
-    server.script.push('silence', 'silence');
+    const test = testDriver({ port: server.port, transport: carrier, timeout_ms: TIMEOUT_MS }, tags);
+    server.script.push(...greeting, 'silence', 'silence');
     const { ended } = await test.start();
     await expect(ended).rejects.toMatchObject({ code: 'not_connected' });
     await test.driver.close();

@@ -29,7 +29,9 @@ describe('configSchema', () => {
   });
 
   it('says which transport there is', () => {
-    expect(complaints(configSchema, { host: 'plc', transport: 'rtu' })).toEqual(['transport: only tcp (Modbus TCP) is supported so far']);
+    expect(complaints(configSchema, { host: 'plc', transport: 'rtu' })).toEqual([
+      'transport: only tcp (Modbus TCP) and udp are supported so far',
+    ]);
   });
 
   it('refuses keys it does not know', () => {

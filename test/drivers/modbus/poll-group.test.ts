@@ -8,6 +8,7 @@ import { ModbusLink } from '../../../src/drivers/modbus/link.ts';
 import { configSchema, tagSchema } from '../../../src/drivers/modbus/options.ts';
 import { pointsOf } from '../../../src/drivers/modbus/point.ts';
 import { PollGroup } from '../../../src/drivers/modbus/poll-group.ts';
+import { transportOf } from '../../../src/drivers/modbus/transport.ts';
 import { recordingEmit } from '../../support/recording-emit.ts';
 import { startDevice } from './harness.ts';
 
@@ -24,7 +25,7 @@ async function groupOf({ refused = new Map<number, number>(), addresses = [0, 1]
     return nowMs as UnixMs;
   };
   const clock: Clock = { ...systemClock, monotonicMs: () => monotonicMs, now };
-  const link = new ModbusLink({ host: '127.0.0.1', port: device.port, endpoint: 'plc', unitId: 1, timeoutMs: 1_000, clock });
+  const link = new ModbusLink(transportOf(configSchema.parse({ host: '127.0.0.1', port: device.port }), { clock }));
   await link.open(never);
   const recording = recordingEmit();
   const tags = addresses.map((address) => tagSchema.parse({ tag_name: `r${address}`, register_type: 'holding', address }));

@@ -1,12 +1,12 @@
-"""A Modbus TCP server on pymodbus for the interop tests: the registers of modbus-server.c, with a counter of reads.
+"""A Modbus server on pymodbus for the interop tests: the registers of modbus-server.c, with a counter of reads.
 
-usage: modbus-server.py PORT      listens on 127.0.0.1 only
+usage: modbus-server.py tcp|udp PORT      listens on 127.0.0.1 only
 """
 import struct
 import sys
 
 from pymodbus.datastore import ModbusSequentialDataBlock, ModbusServerContext, ModbusSlaveContext
-from pymodbus.server import StartTcpServer
+from pymodbus.server import StartTcpServer, StartUdpServer
 
 
 def words(layout, value):
@@ -33,8 +33,11 @@ device = ModbusSlaveContext(
     ir=Counter(0, [0] * 32),
     zero_mode=True,
 )
-StartTcpServer(
-    context=ModbusServerContext(slaves=device, single=True),
-    address=("127.0.0.1", int(sys.argv[1])),
-    allow_reuse_address=True,
-)
+context = ModbusServerContext(slaves=device, single=True)
+transport, place = sys.argv[1:]
+if transport == "tcp":
+    StartTcpServer(context=context, address=("127.0.0.1", int(place)), allow_reuse_address=True)
+elif transport == "udp":
+    StartUdpServer(context=context, address=("127.0.0.1", int(place)))
+else:
+    sys.exit(__doc__)
