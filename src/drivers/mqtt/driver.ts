@@ -61,8 +61,9 @@ class MqttDriver implements Driver {
     const { egress } = this.#context;
     const client = egress ? await guarded(options, target(this.#config), egress, signal) : options;
     signal.throwIfAborted();
-    const link = new Link({ client, url: endpoint(this.#config), clock: this.#context.clock });
-    const inflow = new Inflow(this.#routes, link, this.#log);
+    const { clock } = this.#context;
+    const link = new Link({ client, url: endpoint(this.#config), clock });
+    const inflow = new Inflow({ routes: this.#routes, outlet: link, clock, log: this.#log });
     link.onMessage = (message) => inflow.take(message);
     this.#link = link;
     this.#inflow = inflow;

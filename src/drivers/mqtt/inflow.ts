@@ -1,7 +1,9 @@
 /** Takes the messages of one connection: emits their readings, and acknowledges each message once its readings are on disk. */
+import type { Clock } from '../../core/clock.ts';
 import type { Emit } from '../../core/emit.ts';
-import { asGatewayError, type GatewayError } from '../../core/errors.ts';
+import { asGatewayError, type GatewayError, isGatewayError } from '../../core/errors.ts';
 import type { ThrottledLog } from '../../core/log.ts';
+import type { Sequence } from '../../core/tag.ts';
 import { type RawSample, type TagRef, tagKey } from '../driver.ts';
 import { Payload, type ReadValue } from './payload.ts';
 import type { Binding, Routes } from './routes.ts';
@@ -49,14 +51,24 @@ const CHUNK_READINGS = 32;
  * mosquitto 2.0 sends its whole queue at once to a 3.1.1 client that comes back.
  */
 const MAX_HELD_BYTES = 1 << 20;
+/** How often a store that is overloaded is asked again whether it has kept what it was given. */
+const OVERLOADED_MS = 100;
 /** What a message takes beside its payload. */
 const MESSAGE_BYTES = 512;
 /** Tags times topics that are remembered: captured topics may be many and may change for ever. */
 const MAX_BINDINGS = 100_000;
 
+export interface InflowOptions {
+  readonly routes: Routes;
+  readonly outlet: Outlet;
+  readonly clock: Clock;
+  readonly log: ThrottledLog;
+}
+
 export class Inflow {
   #routes: Routes;
   readonly #outlet: Outlet;
+  readonly #clock: Clock;
   readonly #log: ThrottledLog;
   readonly #stop = new AbortController();
   /** What each topic means, as looked up before; series are of this run's emit. */
@@ -76,9 +88,10 @@ export class Inflow {
   /** By `tagKey`; made when somebody asks, and anew when a topic was met since. */
   #byTag: ReadonlyMap<string, readonly Binding[]> | undefined;
 
-  constructor(routes: Routes, outlet: Outlet, log: ThrottledLog) {
+  constructor({ routes, outlet, clock, log }: InflowOptions) {
     this.#routes = routes;
     this.#outlet = outlet;
+    this.#clock = clock;
     this.#log = log;
   }
 
@@ -178,13 +191,29 @@ export class Inflow {
       while (this.#unacknowledged.length > 0) {
         const batch = this.#unacknowledged;
         this.#unacknowledged = [];
-        await emit.durable(emit.sequence(), this.#stop.signal);
+        await this.#durable(emit, emit.sequence());
         for (const messageId of batch) this.#outlet.acknowledge(messageId);
       }
     } catch (error) {
       this.#fail(asGatewayError(error, 'store_failed', 'messages could not be kept'));
     } finally {
       this.#committing = undefined;
+    }
+  }
+
+  /**
+   * Goes on waiting while the store takes nothing because more comes than it can put in order: that passes within seconds, the ring keeps
+   * the readings meanwhile, and a link given up for it would be back later than that. Rejects as `Emit.durable` for anything else.
+   */
+  async #durable(emit: Emit, sequence: Sequence): Promise<void> {
+    const { signal } = this.#stop;
+    for (;;) {
+      try {
+        return await emit.durable(sequence, signal);
+      } catch (error) {
+        if (!isGatewayError(error, 'overloaded')) throw error;
+      }
+      await this.#clock.sleep(OVERLOADED_MS, signal);
     }
   }
 

@@ -1,5 +1,6 @@
 /** QoS 1: a message is acknowledged when its readings are on disk, and never before. */
 import { afterEach, describe, expect, test } from 'vitest';
+import { systemClock } from '../../../src/core/clock.ts';
 import { GatewayError } from '../../../src/core/errors.ts';
 import { startBroker, type TestBroker } from './aedes-broker.ts';
 import { type Harness, harness, until } from './harness.ts';
@@ -70,6 +71,35 @@ describe.each([4, 5] as const)('with protocol version %i', (version) => {
     bench.failDurable(new GatewayError('disk_full', 'no space left'));
     await expect(ended).rejects.toMatchObject({ code: 'disk_full' });
     expect(raw.acknowledged).toEqual([]);
+  });
+
+  test('a store that is overloaded for a while is waited for over the present link, and the messages are acknowledged once', async () => {
+    const { raw, bench } = await start();
+    bench.setDurable(false);
+    raw.publish(numbers(ids(3)));
+    await until(() => bench.commits() === 1, 'the commit');
+    bench.failDurable(new GatewayError('overloaded', 'samples come faster than they can be sealed'));
+    await until(() => bench.commits() === 2, 'the commit is asked for again');
+    raw.publish(numbers([4]));
+    await until(() => bench.recording.readings.length === 4, 'a message taken meanwhile');
+    expect(raw.acknowledged).toEqual([]);
+    bench.setDurable(true);
+    await until(() => raw.acknowledged.length === 4, 'four acknowledgements');
+    expect(raw.acknowledged).toEqual(ids(4));
+    expect(bench.recording.readings).toHaveLength(4);
+  });
+
+  test('a link lost while the store is overloaded ends the run with that, and nothing is asked of the store any more', async () => {
+    const { raw, bench, ended } = await start();
+    bench.setDurable(false);
+    raw.publish(numbers(ids(2)));
+    await until(() => bench.commits() === 1, 'the commit');
+    bench.failDurable(new GatewayError('overloaded', 'samples come faster than they can be sealed'));
+    raw.cut();
+    await expect(ended).rejects.toMatchObject({ code: 'not_connected' });
+    const asked = bench.commits();
+    await systemClock.sleep(250);
+    expect(bench.commits()).toBe(asked);
   });
 
   test('a full store holds messages back and takes them once there is room', async () => {
