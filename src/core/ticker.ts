@@ -8,17 +8,17 @@ export interface Tick {
 
 /**
  * Yields at once and then every `periodMs` on a fixed grid until the signal aborts. A slow consumer does not shift the
- * grid: late ticks are skipped and counted.
+ * grid: late ticks are skipped and counted. One whose work takes longer than the period, without waiting for anything,
+ * leaves the event loop a turn before the next tick all the same: else nothing else would ever run again.
  */
 export async function* ticks(clock: Clock, periodMs: number, signal: AbortSignal): AsyncGenerator<Tick, void, undefined> {
   const startMs = clock.monotonicMs();
   let index = 0;
   while (!signal.aborted) {
     const dueMs = startMs + index * periodMs;
-    const waitMs = dueMs - clock.monotonicMs();
-    if (waitMs > 0) {
+    if (index > 0) {
       try {
-        await clock.sleep(waitMs, signal);
+        await clock.sleep(Math.max(0, dueMs - clock.monotonicMs()), signal);
       } catch (error) {
         if (signal.aborted) return;
         throw error;

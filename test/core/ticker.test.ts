@@ -2,7 +2,7 @@
 import fc from 'fast-check';
 import { describe, expect, it } from 'vitest';
 import { ticks } from '../../src/core/ticker.ts';
-import { ManualClock } from '../support/manual-clock.ts';
+import { ManualClock, turn } from '../support/manual-clock.ts';
 
 interface Seen {
   readonly atMs: number;
@@ -56,6 +56,24 @@ describe('ticks', () => {
       }),
       { numRuns: 100 },
     );
+  });
+
+  it('whose work always takes longer than the period leave others a turn before each', async () => {
+    const clock = new ManualClock();
+    const stop = new AbortController();
+    let count = 0;
+    const loop = (async () => {
+      for await (const _ of ticks(clock, 100, stop.signal)) {
+        clock.busy(150);
+        if (++count === 10) stop.abort();
+      }
+    })();
+    await turn();
+    expect(count).toBe(1); // the next one sleeps, if only for nothing
+    await clock.advance(0);
+    expect(count).toBe(2);
+    stop.abort();
+    await loop;
   });
 
   it('end when the signal aborts during the wait', async () => {

@@ -2,14 +2,16 @@
 import fc from 'fast-check';
 import { describe, expect, it } from 'vitest';
 import { type Clock, systemClock } from '../../../src/core/clock.ts';
+import type { Emit } from '../../../src/core/emit.ts';
 import { silentLog } from '../../../src/core/log.ts';
 import { BAD_NODE_ID_UNKNOWN, GOOD } from '../../../src/core/status.ts';
+import type { SeriesId } from '../../../src/core/tag.ts';
 import type { UnixMs } from '../../../src/core/time.ts';
 import type { Leave } from '../../../src/drivers/driver.ts';
 import { createDriver } from '../../../src/drivers/simulator/driver.ts';
 import { configSchema, endpoint, type SimulatorTag, tagSchema, WAVEFORMS } from '../../../src/drivers/simulator/options.ts';
 import { noise, tagSeed, valueAt } from '../../../src/drivers/simulator/waveform.ts';
-import { ManualClock } from '../../support/manual-clock.ts';
+import { ManualClock, turn } from '../../support/manual-clock.ts';
 import { recordingEmit } from '../../support/recording-emit.ts';
 
 const waves = fc.record({
@@ -62,6 +64,18 @@ describe('valueAt', () => {
   });
 });
 
+/** Only when numbers came: `recordingEmit` looks a series up among all, which takes long for thousands. */
+function countingEmit() {
+  const times: (UnixMs | undefined)[] = [];
+  let series = 0;
+  const emit: Emit = {
+    ...recordingEmit().emit,
+    series: () => series++ as SeriesId,
+    number: (_series, timeMs) => times.push(timeMs),
+  };
+  return { emit, times };
+}
+
 describe('the simulator driver', () => {
   const tags = [
     { tag_name: 'load', asset_id: 'motor', waveform: 'sine' as const, amplitude: 5, mean: 50, unit: '%', scale: 2, offset: 1 },
@@ -94,6 +108,28 @@ describe('the simulator driver', () => {
       expect(status).toBe(GOOD);
       if (tag === 'load') expect(value).toBe(valueAt(tagSchema.parse(tags[0]), 0, Number(timeMs)));
     }
+  });
+
+  it('leaves others a turn within a round of many tags, all of which have the time of its beginning', async () => {
+    const clock = new ManualClock();
+    const many = Array.from({ length: 5_000 }, (_, n) => tagSchema.parse({ tag_name: `tag-${n}` }));
+    const driver = createDriver(
+      { sourceId: 'sim', config: configSchema.parse({ polling_interval_ms: 100 }), tags: many },
+      { log: silentLog, clock, stateDir: '', report: () => {} },
+    );
+    const counted = countingEmit();
+    const stop = new AbortController();
+    const ended = driver.run(counted.emit, stop.signal);
+    const startMs = clock.now();
+    await new Promise((resolve) => setImmediate(resolve));
+    expect(counted.times.length).toBeGreaterThan(0);
+    expect(counted.times.length).toBeLessThan(5_000);
+    clock.busy(50);
+    await turn();
+    await turn();
+    expect(counted.times).toEqual(Array.from({ length: 5_000 }, () => startMs));
+    stop.abort();
+    await ended;
   });
 
   it('goes on with other tags when they change, and a tag that stays as it is stays at what was written', async () => {
