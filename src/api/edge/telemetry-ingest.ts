@@ -4,13 +4,13 @@ import type { Emit } from '../../core/emit.ts';
 import { statusOf } from '../../core/status.ts';
 import type { SeriesId, ValueType } from '../../core/tag.ts';
 import { MAX_AHEAD_MS, MIN_TIME_MS, toIso, type UnixMs } from '../../core/time.ts';
+import { Turns } from '../../core/turns.ts';
 import { readJson, TELEMETRY_BODY_LIMIT_BYTES } from '../body.ts';
 import type { Operation } from '../operation.ts';
 import { ApiError, type Detail, invalid } from '../problem.ts';
 import { pushReading, requireRoom, textBytesOf, typeOf } from '../reading.ts';
 import { type Answer, type Call, documented, ok, type Route, route } from '../route.ts';
 import type { ApiServices } from '../services.ts';
-import { Turns } from '../turns.ts';
 import { ingestSchema, type Point, type Points, pointsOf } from './telemetry-points.ts';
 
 const STEPS_BETWEEN_LOOKS = 64; // points between two looks at the clock: some 0.1 ms

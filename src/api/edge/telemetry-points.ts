@@ -2,11 +2,11 @@
 import { z } from 'zod';
 import { ID_PATTERN, MAX_TEXT_LENGTH, TAG_NAME_PATTERN } from '../../core/tag.ts';
 import { parseTime } from '../../core/time.ts';
+import type { Turns } from '../../core/turns.ts';
 import { idSchema, tagNameSchema } from '../../drivers/schema.ts';
 import { parsed } from '../params.ts';
 import { type Detail, invalid } from '../problem.ts';
 import { readingSchema } from '../reading.ts';
-import type { Turns } from '../turns.ts';
 import { faultsOf } from '../validate.ts';
 
 const MAX_POINTS = 5_000;

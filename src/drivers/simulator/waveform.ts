@@ -2,14 +2,14 @@
 import type { SimulatorTag } from './options.ts';
 
 /** What a waveform needs of a tag; `period_ms` is one round. */
-type Wave = Pick<SimulatorTag, 'waveform' | 'amplitude' | 'mean' | 'period_ms' | 'texts'>;
+export type Wave = Pick<SimulatorTag, 'waveform' | 'amplitude' | 'mean' | 'period_ms' | 'texts'>;
 
 /** A counter begins anew after so many periods, as a meter does. */
 const COUNTER_ROUND = 1_000_000;
 
 /** The value of a wave at a time: text for waveform `text`, else a number. */
 export function valueAt(wave: Wave, seed: number, timeMs: number): number | string {
-  const { mean, amplitude, period_ms: periodMs, texts = [] } = wave;
+  const { mean, amplitude, period_ms: periodMs } = wave;
   const periods = Math.floor(timeMs / periodMs);
   const phase = timeMs / periodMs - periods;
   switch (wave.waveform) {
@@ -26,8 +26,12 @@ export function valueAt(wave: Wave, seed: number, timeMs: number): number | stri
     case 'constant':
       return mean;
     case 'text':
-      return texts[modulo(periods, texts.length)] ?? '';
+      return textAt(wave.texts ?? [], periods);
   }
+}
+
+function textAt(texts: readonly string[], periods: number): string {
+  return texts[modulo(periods, texts.length)] ?? '';
 }
 
 /** Octaves of the noise: the slow way it wanders, and three finer ones that weigh half of the one before. */

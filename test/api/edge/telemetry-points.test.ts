@@ -3,8 +3,8 @@ import fc from 'fast-check';
 import { describe, expect, it } from 'vitest';
 import { ingestSchema, type Point, pointsOf } from '../../../src/api/edge/telemetry-points.ts';
 import { ApiError, type Detail } from '../../../src/api/problem.ts';
-import { Turns } from '../../../src/api/turns.ts';
 import { validate } from '../../../src/api/validate.ts';
+import { Turns } from '../../../src/core/turns.ts';
 
 /** Every look at the clock finds it later: all turns are over at once. */
 const hurried = () => {

@@ -1,6 +1,6 @@
-/** Long work on a request in turns: after some milliseconds the loop is given to whoever else waits, so that one large body delays nobody for long. */
+/** Long work in turns: after some milliseconds the loop is given to whoever else waits, so that one poll or one large body delays nobody for long. */
 import { setImmediate } from 'node:timers/promises';
-import type { Clock } from '../core/clock.ts';
+import type { Clock } from './clock.ts';
 
 const TURN_MS = 2; // a reading, a request or a heartbeat that came meanwhile waits no longer
 
