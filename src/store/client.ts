@@ -304,9 +304,9 @@ export class StoreClient {
   }
 
   #history(): Pick<TelemetryReads, (typeof HISTORY_CALLS)[number]> {
-    const ask = (call: (typeof HISTORY_CALLS)[number]) => (query: never) => {
+    const ask = (call: (typeof HISTORY_CALLS)[number]) => (query: never, signal?: AbortSignal) => {
       const refusal = this.#refusal();
-      return refusal ? Promise.reject(refusal) : this.#query.ask({ call, query });
+      return refusal ? Promise.reject(refusal) : this.#query.ask({ call, query }, signal);
     };
     return Object.fromEntries(HISTORY_CALLS.map((call) => [call, ask(call)])) as never;
   }

@@ -106,6 +106,8 @@ export interface QueryWorkerData {
   readonly dataDir: string;
   /** The line to the store worker. */
   readonly store: MessagePort;
+  /** Int32 by the place of a question: 1 where nobody waits for its answer any more. Shared, for a worker that computes hears no message. */
+  readonly withdrawn: SharedArrayBuffer;
 }
 
 export type Question =
@@ -117,6 +119,8 @@ export type Question =
 
 export interface ToQueryWorker {
   readonly id: number;
+  /** Its place in `QueryWorkerData.withdrawn`, while it is not answered. */
+  readonly place: number;
   readonly question: Question;
 }
 

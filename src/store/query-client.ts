@@ -22,6 +22,11 @@ export interface QueryClientOptions {
 }
 
 interface Asked {
+  readonly call: Question['call'];
+  /** In the table of what was withdrawn. */
+  readonly place: number;
+  /** Listens no longer to who asked. */
+  readonly settled: () => void;
   readonly resolve: (value: unknown) => void;
   readonly reject: (error: unknown) => void;
 }
@@ -32,14 +37,21 @@ export class QueryClient {
   #worker: Worker | undefined;
   #rest: AbortController | undefined;
   #next = 1;
+  readonly #withdrawn = new Int32Array(new SharedArrayBuffer(MAX_ASKED * Int32Array.BYTES_PER_ELEMENT));
+  readonly #free = Array.from(this.#withdrawn.keys());
 
   constructor(options: QueryClientOptions) {
     this.#options = options;
   }
 
-  /** Rejects with what the query throws, `overloaded` when too many wait, and `store_failed` when the worker ends first. */
-  ask(question: Question): Promise<unknown> {
-    if (this.#asked.size >= MAX_ASKED) {
+  /**
+   * Rejects with what the query throws, `overloaded` when too many wait, `store_failed` when the worker ends first, and `cancelled` at the
+   * signal: then the question is dropped when its turn comes, or ends at its next block.
+   */
+  ask(question: Question, signal?: AbortSignal): Promise<unknown> {
+    if (signal?.aborted) return Promise.reject(withdrawn());
+    const place = this.#free.pop();
+    if (place === undefined) {
       return Promise.reject(new GatewayError('overloaded', `${MAX_ASKED} questions about history wait for an answer: ask again later`));
     }
     this.#rest?.abort();
@@ -47,8 +59,15 @@ export class QueryClient {
     const worker = this.#worker ?? this.#start();
     return new Promise((resolve, reject) => {
       const id = this.#next++;
-      this.#asked.set(id, { resolve, reject });
-      worker.postMessage({ id, question } satisfies ToQueryWorker);
+      const withdraw = () => {
+        Atomics.store(this.#withdrawn, place, 1);
+        reject(withdrawn());
+      };
+      const settled = () => signal?.removeEventListener('abort', withdraw);
+      Atomics.store(this.#withdrawn, place, 0);
+      this.#asked.set(id, { call: question.call, place, settled, resolve, reject });
+      signal?.addEventListener('abort', withdraw, { once: true });
+      worker.postMessage({ id, place, question } satisfies ToQueryWorker);
     });
   }
 
@@ -64,7 +83,7 @@ export class QueryClient {
   #start(): Worker {
     const { dataDir, spawn, introduce } = this.#options;
     const { port1, port2 } = new MessageChannel();
-    const worker = spawn({ dataDir, store: port2 });
+    const worker = spawn({ dataDir, store: port2, withdrawn: this.#withdrawn.buffer });
     introduce(port1);
     this.#worker = worker;
     let failure: unknown;
@@ -89,9 +108,11 @@ export class QueryClient {
       return;
     }
     const asked = this.#asked.get(message.id);
+    if (!asked) return; // of a worker that has ended meanwhile
     this.#asked.delete(message.id);
-    if (message.kind === 'answer') asked?.resolve(message.value);
-    else asked?.reject(new GatewayError(message.fault.code, message.fault.message));
+    this.#release(asked);
+    if (message.kind === 'answer') asked.resolve(message.value);
+    else asked.reject(new GatewayError(message.fault.code, message.fault.message));
     if (this.#asked.size === 0) void this.#restAWhile();
   }
 
@@ -108,7 +129,20 @@ export class QueryClient {
   }
 
   #rejectAll(error: GatewayError): void {
-    for (const { reject } of this.#asked.values()) reject(error);
+    for (const asked of this.#asked.values()) {
+      this.#release(asked);
+      asked.reject(error);
+    }
     this.#asked.clear();
   }
+
+  #release({ call, place, settled }: Asked): void {
+    settled();
+    this.#free.push(place);
+    if (Atomics.load(this.#withdrawn, place) === 1) this.#options.log.debug({ call }, 'a question about history was withdrawn');
+  }
+}
+
+function withdrawn(): GatewayError {
+  return new GatewayError('cancelled', 'nobody waits for the answer any more');
 }

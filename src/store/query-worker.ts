@@ -5,6 +5,7 @@ import { systemClock } from '../core/clock.ts';
 import { GatewayError, messageOf } from '../core/errors.ts';
 import { MIN_TIME_MS, type UnixMs } from '../core/time.ts';
 import { History } from './engine/history.ts';
+import type { Query } from './engine/query.ts';
 import type { UnsealedSamples } from './engine/unsealed.ts';
 import type { FromQueryWorker, FromStore, QueryWorkerData, Question, ToQueryWorker, ToStore } from './protocol.ts';
 import { faultOf } from './sqlite/database.ts';
@@ -35,13 +36,17 @@ class Unsealed {
   }
 }
 
-async function answer(history: History, unsealed: Unsealed, question: Question): Promise<unknown> {
+/** Throws `cancelled` where nobody waits for the answer any more. */
+type StillAsked = () => void;
+
+async function answer(history: History, unsealed: Unsealed, question: Question, stillAsked: StillAsked): Promise<unknown> {
+  stillAsked();
   const { call, query } = question;
   // Whether a gap was open before is asked of what came before.
   const lookBackMs = call === 'gaps' ? GAP_LOOK_BACK_MS : 0;
   const range = { from: Math.max(query.range.from - lookBackMs, MIN_TIME_MS) as UnixMs, to: query.range.to };
   const samples = await unsealed.ask(query.series, range);
-  return history.answer(samples, range, (asked) => {
+  const ask = (asked: Query): unknown => {
     switch (question.call) {
       case 'raw':
         return asked.raw(question.query);
@@ -54,21 +59,26 @@ async function answer(history: History, unsealed: Unsealed, question: Question):
       case 'count':
         return asked.count(question.query);
     }
-  });
+  };
+  return history.answer(samples, range, ask, stillAsked);
 }
 
 function main(): void {
   const port = parentPort;
   if (!port) throw new Error('this file is the start of a worker thread');
-  const { dataDir, store } = workerData as QueryWorkerData;
+  const { dataDir, store, withdrawn } = workerData as QueryWorkerData;
+  const places = new Int32Array(withdrawn);
   const post = (message: FromQueryWorker) => port.postMessage(message);
   const report = (what: string, error: unknown) => post({ kind: 'damage', what, reason: messageOf(error) });
   const unsealed = new Unsealed(store);
   let history: History | undefined;
-  const serve = async ({ id, question }: ToQueryWorker): Promise<void> => {
+  const serve = async ({ id, place, question }: ToQueryWorker): Promise<void> => {
+    const stillAsked = () => {
+      if (Atomics.load(places, place) === 1) throw new GatewayError('cancelled', 'nobody waits for the answer any more');
+    };
     try {
       history ??= new History({ dir: join(dataDir, 'telemetry'), clock: systemClock, report });
-      post({ kind: 'answer', id, value: await answer(history, unsealed, question) });
+      post({ kind: 'answer', id, value: await answer(history, unsealed, question, stillAsked) });
     } catch (error) {
       post({ kind: 'refused', id, fault: faultOf(error) });
     }

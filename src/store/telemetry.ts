@@ -153,24 +153,28 @@ export interface Damage {
   readonly last: string | null;
 }
 
-/** Reads see everything that was durable when they were called. */
 /** 31 days: longer looks would open each day's file of a tag that was made yesterday. */
 export const GAP_LOOK_BACK_MS = 31 * 86_400_000;
 
-export interface TelemetryReads {
+/** Reads of what may be years: each may be withdrawn by its signal, and then rejects `cancelled` where the answer is not there yet. */
+export interface HistoryReads {
+  raw(query: RawQuery, signal?: AbortSignal): Promise<RawPage>;
+  /** Of each tag its newest sample within the range that is not bad and has a value, by (asset, tag); tags without one are left out. Series merge as in `raw`. */
+  asOf(query: SeriesQuery, signal?: AbortSignal): Promise<Columns>;
+  aggregate(query: AggregateQuery, signal?: AbortSignal): Promise<AggregateColumns>;
+  /** Of one tag: its series merge as in `raw`. A gap is open at the start where the newest sample of GAP_LOOK_BACK_MS before was bad. */
+  gaps(query: SeriesQuery & { readonly limit: number }, signal?: AbortSignal): Promise<readonly Gap[]>;
+  /** Rows that `raw` would give in all, counted no further than `atMost`. */
+  count(query: SeriesQuery & { readonly atMost: number }, signal?: AbortSignal): Promise<number>;
+}
+
+/** Reads see everything that was durable when they were called. */
+export interface TelemetryReads extends HistoryReads {
   /**
    * The newest sample of each series, or with `usable` the newest that is not bad and has a value. Series without one are left out. Where
    * a usable one was overwritten by one that is not, those of the month before the newest count.
    */
   latest(series: readonly SeriesId[], which: 'newest' | 'usable'): Promise<Columns>;
-  raw(query: RawQuery): Promise<RawPage>;
-  /** Of each tag its newest sample within the range that is not bad and has a value, by (asset, tag); tags without one are left out. Series merge as in `raw`. */
-  asOf(query: SeriesQuery): Promise<Columns>;
-  aggregate(query: AggregateQuery): Promise<AggregateColumns>;
-  /** Of one tag: its series merge as in `raw`. A gap is open at the start where the newest sample of GAP_LOOK_BACK_MS before was bad. */
-  gaps(query: SeriesQuery & { readonly limit: number }): Promise<readonly Gap[]>;
-  /** Rows that `raw` would give in all, counted no further than `atMost`. */
-  count(query: SeriesQuery & { readonly atMost: number }): Promise<number>;
   /** `cursor` null starts at the oldest sample. */
   changes(cursor: string | null, limit: number): Promise<ChangesPage>;
   stats(): Promise<StoreStats>;

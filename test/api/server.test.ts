@@ -7,7 +7,9 @@ import { createApi } from '../../src/api/api.ts';
 import { type Listening, listen } from '../../src/api/server.ts';
 import { systemClock } from '../../src/core/clock.ts';
 import { silentLog } from '../../src/core/log.ts';
-import { at, FakeServices } from '../support/fake-services.ts';
+import type { UnixMs } from '../../src/core/time.ts';
+import type { HistoryReads } from '../../src/store/telemetry.ts';
+import { at, FakeServices, sensor } from '../support/fake-services.ts';
 
 const HOST = '127.0.0.1';
 const DEADLINE_MS = 500;
@@ -160,6 +162,36 @@ describe('the server', () => {
     while (services.tokenLookups === 0) await systemClock.sleep(5);
     socket.destroy();
     expect((await fetch(`${url}/healthz`)).status).toBe(200);
+  });
+
+  it.each<[keyof HistoryReads, string, string?]>([
+    ['raw', '/v1/telemetry?asset_id=pump-101'],
+    ['raw', '/v1/telemetry?asset_id=pump-101', 'text/csv'],
+    ['count', '/v1/telemetry?asset_id=pump-101'],
+    ['aggregate', '/v1/telemetry?asset_id=pump-101&interval=5m'],
+    ['aggregate', '/v1/telemetry?asset_id=pump-101&interval=5m', 'application/x-ndjson'],
+    ['count', '/api/twins/pump-101/sensors/temperature/history'],
+    ['raw', '/api/twins/pump-101/sensors/temperature/history'],
+    ['gaps', '/api/twins/pump-101/sensors/temperature/history'],
+    ['aggregate', '/api/twins/pump-101/sensors/temperature/history?interval=5m'],
+    ['asOf', '/api/twins/pump-101?at=2026-01-06'],
+  ])('withdraws the question "%s" of %s when the client leaves', async (call, path, accept = 'application/json') => {
+    const { server, headers, services } = await start();
+    services.addTwin({ id: 'pump-101', sensors: [sensor('pump-101', 'temperature')] });
+    services.addSample({ asset: 'pump-101', tag: 'temperature', timeMs: (services.nowMs - 1_000) as UnixMs, value: 1 });
+    const asked = new Promise<AbortSignal>((resolve) => {
+      const waiting = (_query: unknown, signal?: AbortSignal) => {
+        if (signal) resolve(signal);
+        return new Promise<never>(() => undefined);
+      };
+      Object.assign(services.store, { [call]: waiting });
+    });
+    const socket = await dial(server.port);
+    socket.write(`GET ${path} HTTP/1.1\r\nHost: x\r\nAccept: ${accept}\r\nAuthorization: ${headers.Authorization}\r\n\r\n`);
+    const signal = await asked;
+    expect(signal.aborted).toBe(false);
+    socket.destroy();
+    await once(signal, 'abort');
   });
 });
 

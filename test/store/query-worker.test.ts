@@ -2,8 +2,10 @@
 import { MessageChannel, type Worker } from 'node:worker_threads';
 import { describe, expect, it } from 'vitest';
 import { systemClock } from '../../src/core/clock.ts';
+import type { SeriesDef } from '../../src/core/tag.ts';
 import type { UnixMs } from '../../src/core/time.ts';
-import type { FromStore, QueryWorkerData, ToQueryWorker, ToStore } from '../../src/store/protocol.ts';
+import type { UnsealedSamples } from '../../src/store/engine/unsealed.ts';
+import type { FromQueryWorker, FromStore, QueryWorkerData, ToQueryWorker, ToStore } from '../../src/store/protocol.ts';
 import { startBuiltQueryWorker } from './built.ts';
 import { eventually, useStores } from './client-rig.ts';
 import { useTempDirs } from './temp-dir.ts';
@@ -95,13 +97,13 @@ describe('the query worker', () => {
     const series = define();
     await client.stop();
     const { port1, port2 } = new MessageChannel();
-    const worker = startBuiltQueryWorker({ dataDir, store: port2 });
+    const worker = startBuiltQueryWorker({ dataDir, store: port2, withdrawn: new SharedArrayBuffer(4) });
     const asked: number[] = [];
     port1.on('message', ({ id }: ToStore) => asked.push(id));
     const answered: number[] = [];
     worker.on('message', ({ id }: { id: number }) => answered.push(id));
     const question = { call: 'count', query: { series: [series], range: ALWAYS, atMost: 10 } } as const;
-    for (const id of [1, 2, 3]) worker.postMessage({ id, question } satisfies ToQueryWorker);
+    for (const id of [1, 2, 3]) worker.postMessage({ id, place: 0, question } satisfies ToQueryWorker);
     for (const id of [1, 2, 3]) {
       await eventually(() => asked.length === id);
       await systemClock.sleep(20);
@@ -115,6 +117,67 @@ describe('the query worker', () => {
     await eventually(() => answered.length === 3);
     port1.close();
     await worker.terminate();
+  });
+
+  it('drops a question that is withdrawn before its turn, and ends one that is withdrawn in it', async () => {
+    const dataDir = tempDir();
+    const { client, define } = makeStore(dataDir);
+    await client.start();
+    const series = define();
+    await client.stop();
+    const { port1, port2 } = new MessageChannel();
+    const withdrawn = new Int32Array(new SharedArrayBuffer(12));
+    const worker = startBuiltQueryWorker({ dataDir, store: port2, withdrawn: withdrawn.buffer });
+    const asked: number[] = [];
+    port1.on('message', ({ id }: ToStore) => asked.push(id));
+    const answers: FromQueryWorker[] = [];
+    worker.on('message', (message: FromQueryWorker) => answers.push(message));
+    const question = { call: 'count', query: { series: [series], range: ALWAYS, atMost: 10 } } as const;
+    const run = { count: 1, timeMs: Float64Array.of(1), numbers: Float64Array.of(5) };
+    const def: SeriesDef = { tenant: 'default', source: 'api', asset: 'a', tag: 't', valueType: 'f64', generation: 0 };
+    const samples: UnsealedSamples = {
+      definitions: new Map([[series, def]]),
+      frozen: [],
+      open: [{ window: 0, runs: new Map([[series, run]]) }],
+    };
+    const tell = () => port1.postMessage({ kind: 'unsealed', id: asked.at(-1) as number, samples } satisfies FromStore);
+    for (const place of [0, 1, 2]) worker.postMessage({ id: place + 1, place, question } satisfies ToQueryWorker);
+    await eventually(() => asked.length === 1);
+    Atomics.store(withdrawn, 0, 1); // it reads as soon as it knows what is not sealed
+    Atomics.store(withdrawn, 1, 1);
+    tell();
+    await eventually(() => asked.length === 2);
+    expect(answers).toMatchObject([
+      { kind: 'refused', id: 1, fault: { code: 'cancelled' } },
+      { kind: 'refused', id: 2, fault: { code: 'cancelled' } },
+    ]);
+    tell();
+    await eventually(() => answers.length === 3);
+    expect(answers[2]).toEqual({ kind: 'answer', id: 3, value: 1 });
+    port1.close();
+    await worker.terminate();
+  });
+
+  it('rejects a withdrawn question at once, and has room for others again', async () => {
+    const { client, ring, define, push } = makeStore(tempDir());
+    await client.start();
+    const series = define();
+    push(series, 1, 5);
+    await client.durable(ring.head);
+    const query = { series: [series], range: ALWAYS, atMost: 10 };
+    const ask = (signal?: AbortSignal): Promise<unknown> => client.telemetry.count(query, signal).catch(({ code }) => code);
+    const clients = Array.from({ length: 32 }, () => new AbortController());
+    expect(await Promise.all(clients.map(({ signal }) => ask(signal)))).toEqual(clients.map(() => 1));
+    const asked = clients.map(({ signal }) => ask(signal));
+    for (const leaving of clients) leaving.abort();
+    expect(await Promise.all(asked)).toEqual(clients.map(() => 'cancelled'));
+    expect(await ask(clients[0]?.signal)).toBe('cancelled');
+    let counted: unknown = 'overloaded';
+    while (counted === 'overloaded') {
+      await systemClock.sleep(2); // until the worker has seen that they are gone
+      counted = await ask();
+    }
+    expect(counted).toBe(1);
   });
 
   it('is started again after it died, and who waited is told so', async () => {

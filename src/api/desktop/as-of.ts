@@ -16,8 +16,8 @@ export interface PastValues {
   reading(tenant: string, binding: Binding): LiveReading | undefined;
 }
 
-/** The newest usable sample of each tag at or before `atMs`. Throws `validation_error` for a time to come. */
-export async function valuesAsOf(services: ApiServices, twin: Twin, atMs: UnixMs): Promise<PastValues> {
+/** The newest usable sample of each tag at or before `atMs`. Throws `validation_error` for a time to come, and as `store.asOf`. */
+export async function valuesAsOf(services: ApiServices, twin: Twin, atMs: UnixMs, signal: AbortSignal): Promise<PastValues> {
   if (atMs > services.clock.now()) throw invalid([{ field: 'at', message: 'must not lie in the future' }]);
   const fromMs = Math.max(atMs - LOOK_BACK_MS, MIN_TIME_MS) as UnixMs;
   const range = { from: fromMs, to: (atMs + 1) as UnixMs };
@@ -27,7 +27,7 @@ export async function valuesAsOf(services: ApiServices, twin: Twin, atMs: UnixMs
   for (const source of new Set(bindings.map((binding) => binding.source))) {
     const series = seriesOf(services, twin.tenant, bindings, source);
     if (series.length === 0) continue;
-    const columns = await services.store.asOf({ series, range });
+    const columns = await services.store.asOf({ series, range }, signal);
     for (let row = 0; row < columns.rows; row++) {
       const def = services.series.definition(columns.series[row] as SeriesId);
       const timeMs = columns.timeMs[row] as UnixMs;

@@ -3,6 +3,7 @@ import { z } from 'zod';
 import type { SeriesId } from '../../core/tag.ts';
 import { toIso } from '../../core/time.ts';
 import type { Aggregation, Gap, TimeRange } from '../../store/telemetry.ts';
+import { type HistorySource, historyFor } from '../history-reads.ts';
 import type { Operation } from '../operation.ts';
 import { type PageRequest, skipOf } from '../page.ts';
 import { pageParams, timeParam } from '../params.ts';
@@ -109,17 +110,19 @@ async function history(services: ApiServices, call: Call): Promise<Answer> {
   const sensor = findSensor(call, twin);
   const query = queryOf(historyQuery, call.request);
   if (query.agg && !query.interval) throw invalid([{ field: 'agg', message: 'needs an interval' }]);
-  const { asset, tag, source } = sensor.binding;
-  const series = services.series.find({ tenant: call.tenant, assets: [asset], tags: [tag], ...(source ? { sources: [source] } : {}) });
+  const { asset, tag, source: boundTo } = sensor.binding;
+  const sources = boundTo ? { sources: [boundTo] } : {};
+  const series = services.series.find({ tenant: call.tenant, assets: [asset], tags: [tag], ...sources });
   const range = rangeOf(
     { start: query.start_date, end: query.end_date, startField: 'start_date', defaultSpanMs: DAY_MS },
     services.clock.now(),
   );
   const buckets = query.interval && { interval: query.interval, aggregation: query.agg ?? 'avg', tz: query.tz };
   const selection = { series, range };
+  const source = historyFor(services, call);
   const [page, gaps] = await Promise.all([
-    buckets ? bucketPage(services, selection, buckets, query) : rawPage(services, selection, query),
-    series.length > 0 ? services.store.gaps({ series, range, limit: MAX_GAPS + 1 }) : [],
+    buckets ? bucketPage(source, selection, buckets, query) : rawPage(source, selection, query),
+    series.length > 0 ? source.store.gaps({ series, range, limit: MAX_GAPS + 1 }) : [],
   ]);
   const place = { path: `/api/twins/${twin.id}/sensors/${sensor.id}/history`, search: new URL(call.request.url).search };
   return ok({
@@ -139,7 +142,7 @@ async function history(services: ApiServices, call: Call): Promise<Answer> {
   });
 }
 
-async function rawPage({ store, series }: ApiServices, selection: Selection, page: PageRequest): Promise<Page> {
+async function rawPage({ store, series }: HistorySource, selection: Selection, page: PageRequest): Promise<Page> {
   if (selection.series.length === 0) return NOTHING;
   const { total, capped } = totalOf(await store.count({ ...selection, atMost: MAX_COUNTED + 1 }));
   const skip = skipOf(page);
@@ -148,12 +151,12 @@ async function rawPage({ store, series }: ApiServices, selection: Selection, pag
   return { rows: sampleRows(columns, series), total, capped };
 }
 
-async function bucketPage(services: ApiServices, selection: Selection, buckets: Buckets, page: PageRequest): Promise<Page> {
+async function bucketPage({ store, series }: HistorySource, selection: Selection, buckets: Buckets, page: PageRequest): Promise<Page> {
   requireFewBuckets(selection.range, buckets.interval, 1);
   const step = stepOf(buckets.interval, buckets.tz);
   if (selection.series.length === 0) return NOTHING;
-  const columns = await services.store.aggregate({ ...selection, step, aggregation: buckets.aggregation });
-  return { rows: bucketRows(columns, services.series, skipOf(page), page.per_page), total: columns.rows, capped: false };
+  const columns = await store.aggregate({ ...selection, step, aggregation: buckets.aggregation });
+  return { rows: bucketRows(columns, series, skipOf(page), page.per_page), total: columns.rows, capped: false };
 }
 
 function renderRow({ timestamp, value, quality }: Row) {

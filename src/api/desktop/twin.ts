@@ -73,7 +73,7 @@ async function getTwin(services: ApiServices, call: Call): Promise<Answer> {
     return tagged(ok({ data: shown }), twin.revision, false);
   }
   requireScope(call.token, 'read:telemetry');
-  const past = await valuesAsOf(services, twin, at);
+  const past = await valuesAsOf(services, twin, at, call.request.raw.signal);
   const data = renderTwin(twin, { live: past, devices: UNASKED });
   return ok({ data, meta: { at: toIso(at), looked_back_to: toIso(past.fromMs), past: PAST, present: PRESENT } });
 }

@@ -2,6 +2,7 @@
 import { toIso } from '../../core/time.ts';
 import type { AggregateQuery, TimeRange } from '../../store/telemetry.ts';
 import { csvLine, csvText } from '../csv.ts';
+import { type HistorySource, historyFor } from '../history-reads.ts';
 import { ApiError, invalid } from '../problem.ts';
 import { type Answer, ByteSource, type Call } from '../route.ts';
 import { type BucketRow, bucketRows, type Row, sampleRows } from '../rows.ts';
@@ -42,7 +43,7 @@ export class TelemetryExports {
     for (const field of ['page', 'per_page', 'cursor']) {
       if (call.request.query(field) !== undefined) throw invalid([{ field, message: 'must be left out: an export is the whole range' }]);
     }
-    const pages = this.#pages(selectionOf(this.#services, call.tenant, query), query);
+    const pages = pagesOf(historyFor(this.#services, call), selectionOf(this.#services, call.tenant, query), query);
     const headers = { 'Content-Disposition': `attachment; filename="${this.#fileName(type)}"` };
     const mediaType = type === CSV ? `${CSV}; charset=utf-8; header=present` : NDJSON;
     if (call.request.method === 'HEAD') return { status: 200, body: undefined, headers: { ...headers, 'Content-Type': mediaType } };
@@ -74,19 +75,18 @@ export class TelemetryExports {
     };
   }
 
-  /** Throws as `aggregateOf`, before the store is asked for anything. */
-  #pages(selection: Selection, query: TelemetryQuery): AsyncGenerator<readonly Row[], void> {
-    if (isAggregated(query)) return bucketPages(this.#services, aggregateOf(this.#services, selection, query));
-    return samplePages(this.#services, selection);
-  }
-
   #fileName(type: ExportType): string {
     const now = toIso(this.#services.clock.now()).replaceAll(/[:.-]/g, '');
     return `telemetry-${now}.${type === CSV ? 'csv' : 'ndjson'}`;
   }
 }
 
-async function* samplePages({ store, series: catalogue }: Services, selection: Selection): AsyncGenerator<readonly Row[], void> {
+/** Throws as `aggregateOf`, before the store is asked for anything. */
+function pagesOf(source: HistorySource, selection: Selection, query: TelemetryQuery): AsyncGenerator<readonly Row[], void> {
+  return isAggregated(query) ? bucketPages(source, aggregateOf(source, selection, query)) : samplePages(source, selection);
+}
+
+async function* samplePages({ store, series: catalogue }: HistorySource, selection: Selection): AsyncGenerator<readonly Row[], void> {
   if (selection.series.length === 0) return;
   let cursor: string | null | undefined;
   while (cursor !== null) {
@@ -96,11 +96,11 @@ async function* samplePages({ store, series: catalogue }: Services, selection: S
   }
 }
 
-async function* bucketPages(services: Services, query: AggregateQuery): AsyncGenerator<readonly BucketRow[], void> {
+async function* bucketPages({ store, series }: HistorySource, query: AggregateQuery): AsyncGenerator<readonly BucketRow[], void> {
   if (query.series.length === 0) return;
-  for (const range of slicesOf(query, countTags(services, query.series))) {
-    const columns = await services.store.aggregate({ ...query, range });
-    for (let row = 0; row < columns.rows; row += CHUNK_ROWS) yield bucketRows(columns, services.series, row, CHUNK_ROWS);
+  for (const range of slicesOf(query, countTags({ series }, query.series))) {
+    const columns = await store.aggregate({ ...query, range });
+    for (let row = 0; row < columns.rows; row += CHUNK_ROWS) yield bucketRows(columns, series, row, CHUNK_ROWS);
   }
 }
 

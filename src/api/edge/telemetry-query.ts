@@ -3,6 +3,7 @@ import { z } from 'zod';
 import type { SeriesId } from '../../core/tag.ts';
 import type { AggregateColumns } from '../../store/telemetry.ts';
 import { preferred } from '../accept.ts';
+import { type HistorySource, historyFor } from '../history-reads.ts';
 import type { Operation } from '../operation.ts';
 import { compareText, skipOf } from '../page.ts';
 import { ApiError, invalid } from '../problem.ts';
@@ -87,7 +88,8 @@ async function telemetry(services: ApiServices, exports: TelemetryExports, call:
   if (type !== JSON_TYPE) return exports.answer(call, query, type);
   if (query.cursor !== undefined && query.page > 1) throw invalid([{ field: 'page', message: 'must be left out with a cursor' }]);
   const selection = selectionOf(services, call.tenant, query);
-  const page = await (isAggregated(query) ? bucketPage(services, selection, query) : rawPage(services, selection, query));
+  const source = historyFor(services, call);
+  const page = await (isAggregated(query) ? bucketPage(source, selection, query) : rawPage(source, selection, query));
   return ok({
     data: page.rows,
     meta: {
@@ -100,7 +102,7 @@ async function telemetry(services: ApiServices, exports: TelemetryExports, call:
   });
 }
 
-async function rawPage({ store, series }: ApiServices, selection: Selection, query: TelemetryQuery): Promise<Page> {
+async function rawPage({ store, series }: HistorySource, selection: Selection, query: TelemetryQuery): Promise<Page> {
   const { total, capped } =
     selection.series.length === 0 ? totalOf(0) : totalOf(await store.count({ ...selection, atMost: MAX_COUNTED + 1 }));
   const skip = skipOf(query);
@@ -112,12 +114,12 @@ async function rawPage({ store, series }: ApiServices, selection: Selection, que
 }
 
 /** Buckets are made as a whole: pages and cursors only choose among them. */
-async function bucketPage(services: ApiServices, selection: Selection, query: TelemetryQuery): Promise<Page> {
-  const catalogue = services.series;
-  const aggregate = aggregateOf(services, selection, query);
+async function bucketPage(source: HistorySource, selection: Selection, query: TelemetryQuery): Promise<Page> {
+  const catalogue = source.series;
+  const aggregate = aggregateOf(source, selection, query);
   const key = query.cursor === undefined ? undefined : decodeKey(query.cursor);
   if (selection.series.length === 0) return { rows: [], total: 0, capped: false, next: null };
-  const columns = await services.store.aggregate(aggregate);
+  const columns = await source.store.aggregate(aggregate);
   const first = key ? firstAfter(columns, key, catalogue) : skipOf(query);
   const rows = bucketRows(columns, catalogue, first, query.per_page);
   const end = first + rows.length;

@@ -66,14 +66,15 @@ export class History {
   }
 
   /**
-   * Lets `ask` put its questions about `range`. `unsealed` was asked for before. Throws `store_failed`, `invalid_cursor`, and
-   * `range_too_large` after half a minute.
+   * Lets `ask` put its questions about `range`. `unsealed` was asked for before; `check` is called at each block and may throw. Throws
+   * `store_failed`, `invalid_cursor`, and `range_too_large` after half a minute.
    */
-  answer<Answer>(unsealed: UnsealedSamples, range: TimeRange, ask: (query: Query) => Answer): Answer {
+  answer<Answer>(unsealed: UnsealedSamples, range: TimeRange, ask: (query: Query) => Answer, check = () => {}): Answer {
     this.#definitions = unsealed.definitions;
     this.#follow();
     const endMs = this.#clock.monotonicMs() + TIMEOUT_MS;
     const guard = () => {
+      check();
       if (this.#clock.monotonicMs() > endMs)
         throw new GatewayError('range_too_large', 'the query takes too long: ask for a shorter time or fewer tags');
     };

@@ -3,6 +3,7 @@ import { existsSync, readdirSync, rmSync, truncateSync, writeFileSync } from 'no
 import { join } from 'node:path';
 import { describe, expect, it } from 'vitest';
 import { type Clock, systemClock } from '../../../src/core/clock.ts';
+import { GatewayError } from '../../../src/core/errors.ts';
 import { GOOD } from '../../../src/core/status.ts';
 import type { SeriesId } from '../../../src/core/tag.ts';
 import type { UnixMs } from '../../../src/core/time.ts';
@@ -188,6 +189,27 @@ describe('History', () => {
     };
     expect(() => history.answer(store.unsealed(), ALWAYS, slow)).toThrow(expect.objectContaining({ code: 'range_too_large' }));
     expect(history.answer(store.unsealed(), ALWAYS, store.values)).toEqual(numbers(100));
+    history.close();
+    await store.engine.close();
+  });
+
+  it('ends at the next block where nobody waits for the answer any more, and answers the next', async () => {
+    const store = new Store();
+    const history = await store.open();
+    for (let hour = 1; hour < 10; hour++) await store.write(START + hour * HOUR, 10, 0);
+    await store.settle();
+    let blocks = 0;
+    const whole = history.answer(store.unsealed(), ALWAYS, store.values, () => blocks++);
+    expect(whole).toHaveLength(190);
+    expect(blocks).toBeGreaterThan(2);
+    blocks = 0;
+    const withdrawn = () => {
+      if (++blocks === 2) throw new GatewayError('cancelled', 'gone');
+    };
+    const asked = () => history.answer(store.unsealed(), ALWAYS, store.values, withdrawn);
+    expect(asked).toThrow(expect.objectContaining({ code: 'cancelled' }));
+    expect(blocks).toBe(2);
+    expect(history.answer(store.unsealed(), ALWAYS, store.values)).toEqual(whole);
     history.close();
     await store.engine.close();
   });
