@@ -59,6 +59,7 @@ const WAYS = {
     config: (host: string, port: number) => ({ host: bare(host), port, transport: 'udp', timeout_ms: 200 }),
     tag: { tag_name: 'a', register_type: 'holding', address: 0, writable: false },
   },
+  rtu_over_tcp: { type: 'modbus', config: (host: string, port: number) => ({ host: bare(host), port, transport: 'rtu_over_tcp' }) },
   mqtt: { type: 'mqtt', config: (host: string, port: number) => ({ broker_url: `mqtt://${host}:${port}` }) },
   mqtts: { type: 'mqtt', config: (host: string, port: number) => ({ broker_url: `mqtts://${host}:${port}` }) },
   ws: { type: 'mqtt', config: (host: string, port: number) => ({ broker_url: `ws://${host}:${port}/mqtt` }) },
@@ -116,6 +117,7 @@ const NAMED = ['loopback.evil', 'loopback6.evil', 'metadata.evil', 'mapped.evil'
 const KEY = {
   modbus: 'host',
   udp: 'host',
+  rtu_over_tcp: 'host',
   mqtt: 'broker_url',
   mqtts: 'broker_url',
   ws: 'broker_url',

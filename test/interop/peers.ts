@@ -148,7 +148,7 @@ export async function libmodbus(): Promise<Peer> {
 }
 
 /** The server of peers/modbus-server.py. */
-export async function pymodbus(transport: 'tcp' | 'udp' = 'tcp'): Promise<Peer> {
+export async function pymodbus(transport: 'tcp' | 'udp' | 'rtu_over_tcp' = 'tcp'): Promise<Peer> {
   const port = await freePort();
   const isReady = transport === 'udp' ? () => isBound(port) : undefined;
   return new Peer(port, PYTHON, [join(SOURCES, 'modbus-server.py'), transport, String(port)], isReady);

@@ -10,7 +10,7 @@ const BACK_LIMIT_MS = 3 * 8_000;
 
 const left = await leaveOut('pymodbus');
 
-describe.skipIf(left).each(['tcp', 'udp'] as const)('pymodbus over %s', (transport) => {
+describe.skipIf(left).each(['tcp', 'udp', 'rtu_over_tcp'] as const)('pymodbus over %s', (transport) => {
   let server: Peer;
   let daemon: TestDaemon;
 

@@ -156,6 +156,7 @@ describe.for([
   ['libmodbus', { needs: 'libmodbus', create: libmodbus, transport: 'tcp' }],
   ['pymodbus', { needs: 'pymodbus', create: pymodbus, transport: 'tcp' }],
   ['pymodbus over UDP', { needs: 'pymodbus', create: () => pymodbus('udp'), transport: 'udp' }],
+  ['pymodbus behind a gateway', { needs: 'pymodbus', create: () => pymodbus('rtu_over_tcp'), transport: 'rtu_over_tcp' }],
 ] as const)('%s', async ([title, { needs, create, transport }]) => {
   const left = await leaveOut(needs);
   const name = title.replaceAll(' ', '-');

@@ -17,6 +17,10 @@ export interface Connection extends Closing {
   /** False once either side has begun to close. */
   readonly isOpen: boolean;
   readonly client: ModbusClient;
+  /** Resolves when a request may be sent; absent where at any time. */
+  ready?(signal: AbortSignal): Promise<void>;
+  /** What has come since the last request was sent and is no answer; absent where that is not kept. */
+  heard?(): Buffer;
 }
 
 /** The end of a socket; from now on an error of it is no more than that. */

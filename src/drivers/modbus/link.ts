@@ -121,7 +121,10 @@ export class ModbusLink {
   }
 
   async #inTurn<T>(work: () => Promise<T>, options: Omit<TurnOptions, 'owner'>): Promise<T> {
-    if (!this.#medium) throw this.#closedError();
-    return this.#medium.turns.take(work, { ...options, owner: this });
+    const medium = this.#medium;
+    if (!medium) throw this.#closedError();
+    if (medium.settled) await medium.settled(options.signal);
+    if (medium !== this.#medium) throw this.#closedError();
+    return medium.turns.take(work, { ...options, owner: this });
   }
 }

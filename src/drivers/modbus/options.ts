@@ -31,7 +31,7 @@ export type DataType = keyof typeof REGISTERS_OF;
 const DATA_TYPES = Object.keys(REGISTERS_OF) as DataType[];
 
 /** How requests travel. */
-const TRANSPORTS = ['tcp', 'udp'] as const;
+const TRANSPORTS = ['tcp', 'udp', 'rtu_over_tcp'] as const;
 
 /** A name or an address: no scheme, no path, and no port (one colon; two or more are an IPv6 address). */
 const HOST_PATTERN = /^(?:[^\s/:[\]]+|[^\s/:[\]]*(?::[^\s/:[\]]*){2,})$/;
@@ -47,9 +47,11 @@ export const configSchema = z.strictObject({
   polling_interval_ms: z.int().min(100).max(3_600_000).default(1_000).describe('how often tags are read that name no interval'),
   timeout_ms: z.int().min(50).max(60_000).default(2_000).describe('how long to wait for a connection and for each answer'),
   transport: z
-    .enum(TRANSPORTS, 'only tcp (Modbus TCP) and udp are supported so far')
+    .enum(TRANSPORTS, 'only tcp (Modbus TCP), udp and rtu_over_tcp are supported so far')
     .default('tcp')
-    .describe('how requests travel: tcp is Modbus TCP, udp the same frames in datagrams'),
+    .describe(
+      'how requests travel: tcp is Modbus TCP, udp the same frames in datagrams, rtu_over_tcp serial frames through a gateway that does not translate them',
+    ),
   byte_order: z.enum(BYTE_ORDERS).default('ABCD').describe(`order of all tags that name none. ${BYTE_ORDER_HELP}`),
   max_gap_registers: z
     .int()

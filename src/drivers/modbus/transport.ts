@@ -1,10 +1,14 @@
 /** How the requests of a source travel to its device, and with whom they share the way. */
+import { GatewayError } from '../../core/errors.ts';
 import type { DriverContext } from '../driver.ts';
 import type { Bounds } from './bounded.ts';
 import type { Connection } from './connection.ts';
-import type { HostOptions } from './host.ts';
+import { addressOf, type HostOptions } from './host.ts';
+import type { LineStream } from './line.ts';
+import { holdLine, type LineHold } from './lines.ts';
 import { endpoint, type ModbusConfig } from './options.ts';
 import { dialTcp } from './tcp.ts';
+import { openTcpLine } from './tcp-line.ts';
 import { Turns } from './turns.ts';
 import { dialUdp } from './udp.ts';
 import { Wire } from './wire.ts';
@@ -20,11 +24,16 @@ export interface Transport {
 export interface Medium {
   /** Of all who share it: one request is under way at a time. */
   readonly turns: Turns;
+  /** Resolves when the device owes no answer, before a turn is taken: others need not wait for it. Absent where it may owe one. */
+  settled?(signal: AbortSignal): Promise<void>;
   /** To be called in turn. Rejects `not_connected`, `egress_denied` or `config_invalid`. */
   dial(signal: AbortSignal): Promise<Wire>;
   /** This link needs it no more. */
   leave(): void;
 }
+
+/** 3.5 characters at 9,600 baud; what the line behind the gateway runs at is not known here. */
+const GATEWAY_GAP_MS = 5;
 
 type Dial = (options: HostOptions, bounds: Bounds, signal: AbortSignal) => Promise<Connection>;
 
@@ -32,7 +41,15 @@ type Dial = (options: HostOptions, bounds: Bounds, signal: AbortSignal) => Promi
 export function transportOf(config: ModbusConfig, { clock, egress }: Pick<DriverContext, 'clock' | 'egress'>): Transport {
   const bounds = { endpoint: endpoint(config), timeoutMs: config.timeout_ms, clock };
   const { host, port, unit_id: unitId } = config;
-  return ownTransport(config.transport === 'udp' ? dialUdp : dialTcp, { host, port, unitId, egress }, bounds);
+  const options = { host, port, unitId, egress };
+  switch (config.transport) {
+    case 'tcp':
+      return ownTransport(dialTcp, options, bounds);
+    case 'udp':
+      return ownTransport(dialUdp, options, bounds);
+    case 'rtu_over_tcp':
+      return gatewayTransport(options, bounds);
+  }
 }
 
 /** Each source has a connection for itself: answers are told apart by their numbers. */
@@ -44,5 +61,44 @@ function ownTransport(dial: Dial, options: HostOptions, bounds: Bounds): Transpo
       dial: async (signal) => new Wire(await dial(options, bounds, signal), bounds),
       leave: () => {},
     }),
+  };
+}
+
+/** The line behind a serial gateway: sources with the same address and port share one connection. */
+function gatewayTransport(options: HostOptions, bounds: Bounds): Transport {
+  const { unitId, port } = options;
+  const enter = async (signal: AbortSignal): Promise<Medium> => {
+    const address = await addressOf(options, bounds, signal);
+    const hold = holdLine(`${address} port ${port}`, 'RTU over TCP', { clock: bounds.clock, gapMs: GATEWAY_GAP_MS });
+    let isJudged = true;
+    return mediumOf(hold, { unitId, bounds }, async (dialSignal) => {
+      const now = isJudged ? address : await addressOf(options, bounds, dialSignal); // asks the egress policy again too
+      isJudged = false;
+      if (now !== address) throw new GatewayError('not_connected', `${bounds.endpoint} has moved to the address ${now}`);
+      return () => openTcpLine({ host: address, port }, bounds, dialSignal);
+    });
+  };
+  return { endpoint: bounds.endpoint, enter };
+}
+
+interface LineUser {
+  readonly unitId: number;
+  readonly bounds: Bounds;
+}
+
+/** `admit` is asked each time, also when somebody else has opened the line, and gives the way to open it. */
+function mediumOf(
+  { line, release }: LineHold,
+  { unitId, bounds }: LineUser,
+  admit: (signal: AbortSignal) => Promise<() => Promise<LineStream>>,
+): Medium {
+  return {
+    turns: line.turns,
+    settled: (signal) => line.settled(unitId, signal),
+    dial: async (signal) => {
+      const open = await admit(signal);
+      return new Wire(await line.connect({ unitId, timeoutMs: bounds.timeoutMs, open }, signal), bounds);
+    },
+    leave: release,
   };
 }

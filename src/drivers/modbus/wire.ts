@@ -20,6 +20,9 @@ export type WriteRequest =
   /** register = (register AND and) OR (or AND NOT and) */
   | { readonly function: 'mask_register'; readonly start: number; readonly and: number; readonly or: number };
 
+/** Enough to recognise an answer of another unit, or noise. */
+const SHOWN_BYTES = 16;
+
 export class Wire {
   readonly #connection: Connection;
   readonly #bounds: Bounds;
@@ -78,14 +81,31 @@ export class Wire {
 
   async #request<T>(ask: () => Promise<T>, name: string, signal: AbortSignal): Promise<T> {
     const { endpoint } = this.#bounds;
+    await this.#connection.ready?.(signal);
     try {
       return await bounded(ask(), { ...this.#bounds, closing: this.#connection, signal });
     } catch (error) {
-      if (signal.aborted || isGatewayError(error)) throw error;
+      if (signal.aborted) throw error;
+      if (isGatewayError(error)) throw this.#explained(error, name);
       const exceptionCode = exceptionCodeOf(error);
       if (exceptionCode !== undefined) throw new ModbusException(exceptionCode, name, error);
       throw new GatewayError('protocol', `${endpoint} gave no valid answer for ${name}: ${messageOf(error)}`, { cause: error });
     }
+  }
+
+  /** A device that said something, though nothing right, is not silent: the line, its settings or the device are at fault. */
+  #explained(error: GatewayError, name: string): GatewayError {
+    const heard = error.code === 'timeout' ? this.#connection.heard?.() : undefined;
+    if (!heard || heard.length === 0) return error;
+    const shown = heard.toString('hex', 0, SHOWN_BYTES).replaceAll(/..(?=.)/g, '$& ');
+    const bytes = `${heard.length} ${heard.length === 1 ? 'byte that is' : 'bytes that are'} no answer: ${shown}${heard.length > SHOWN_BYTES ? ' …' : ''}`;
+    return new GatewayError(
+      'protocol',
+      `${this.#bounds.endpoint} gave no valid answer for ${name} within ${this.#bounds.timeoutMs} ms, but ${bytes}`,
+      {
+        cause: error,
+      },
+    );
   }
 
   destroy(): void {

@@ -30,7 +30,7 @@ describe('configSchema', () => {
 
   it('says which transport there is', () => {
     expect(complaints(configSchema, { host: 'plc', transport: 'rtu' })).toEqual([
-      'transport: only tcp (Modbus TCP) and udp are supported so far',
+      'transport: only tcp (Modbus TCP), udp and rtu_over_tcp are supported so far',
     ]);
   });
 

@@ -1,12 +1,13 @@
 """A Modbus server on pymodbus for the interop tests: the registers of modbus-server.c, with a counter of reads.
 
-usage: modbus-server.py tcp|udp PORT      listens on 127.0.0.1 only
+usage: modbus-server.py tcp|udp|rtu_over_tcp PORT      listens on 127.0.0.1 only
 """
 import struct
 import sys
 
 from pymodbus.datastore import ModbusSequentialDataBlock, ModbusServerContext, ModbusSlaveContext
 from pymodbus.server import StartTcpServer, StartUdpServer
+from pymodbus.transaction import ModbusRtuFramer
 
 
 def words(layout, value):
@@ -37,6 +38,8 @@ context = ModbusServerContext(slaves=device, single=True)
 transport, place = sys.argv[1:]
 if transport == "tcp":
     StartTcpServer(context=context, address=("127.0.0.1", int(place)), allow_reuse_address=True)
+elif transport == "rtu_over_tcp":
+    StartTcpServer(context=context, framer=ModbusRtuFramer, address=("127.0.0.1", int(place)), allow_reuse_address=True)
 elif transport == "udp":
     StartUdpServer(context=context, address=("127.0.0.1", int(place)))
 else:
