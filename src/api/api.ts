@@ -27,6 +27,7 @@ import { OpenStreams } from './open-streams.ts';
 import { openApiRoutes } from './openapi-routes.ts';
 import { opsRoutes } from './ops.ts';
 import type { Route } from './route.ts';
+import { ApiRouter } from './router.ts';
 import type { ApiServices, StreamsState } from './services.ts';
 import type { Soon } from './soon.ts';
 
@@ -71,7 +72,7 @@ export function createApi(services: ApiServices): Api {
   const routes = [...described, ...openApiRoutes(described, services.version)];
   const streams = new OpenStreams();
   const gate = new Gate(services, audit, streams);
-  const app = new Hono({ strict: false });
+  const app = new Hono({ strict: false, router: new ApiRouter() });
   for (const each of routes) app.on(each.method, each.path, (c) => gate.pass(c, each));
   const methods = [...new Set(routes.map(({ method }) => method))];
   app.notFound((c) =>

@@ -9,6 +9,8 @@ const REFUSED = [401, 403, 429];
 const MAX_OBJECT_ID = 300;
 /** In place of a route, where a path leads to none: what strangers make up is not kept. */
 const NO_ROUTE = '*';
+/** In the path of a route. The router gives parameters in no order of its own. */
+const PARAMETER = /:(\w+)/g;
 
 export interface Outcome {
   readonly exchange: Exchange;
@@ -29,7 +31,7 @@ export function auditEntryOf(c: Context, route: Route | undefined, { exchange, a
     tokenName: token?.name ?? null,
     method: route?.method ?? c.req.method,
     route: route?.path ?? NO_ROUTE,
-    objectId: route ? objectIdOf(c, answer) : null,
+    objectId: route ? objectIdOf(c, route, answer) : null,
     status: answer.status,
     code: answer.code ?? null,
     address,
@@ -46,9 +48,9 @@ function kindOf(route: Route | undefined): AuditKind | undefined {
 }
 
 /** What was made, else what the path names; of a part, with what it is a part of: `pump-101/temperature`. */
-function objectIdOf(c: Context, { headers }: Answer): string | null {
+function objectIdOf(c: Context, { path }: Route, { headers }: Answer): string | null {
   const made = headers?.['Location'];
-  const ids = made === undefined ? Object.values(c.req.param() as Record<string, string>) : idsIn(made);
+  const ids = made === undefined ? [...path.matchAll(PARAMETER)].flatMap(([, name = '']) => c.req.param(name) ?? []) : idsIn(made);
   return ids.length > 0 ? ids.join('/').slice(0, MAX_OBJECT_ID) : null;
 }
 

@@ -1,6 +1,7 @@
 /** One request and what comes to be known of it on its way through the gate. */
 import type { Context } from 'hono';
 import type { StoredToken } from '../store/records.ts';
+import type { AnswerHeaders } from './respond.ts';
 
 export interface Exchange {
   readonly requestId: string;
@@ -10,8 +11,8 @@ export interface Exchange {
   readonly connection: object | null;
   /** Who calls, once that is known. */
   token?: StoredToken;
-  /** That the answer has whatever it is. */
-  headers: Readonly<Record<string, string>>;
+  /** That the answer has whatever it is; what is learned on the way is added. */
+  readonly headers: AnswerHeaders;
 }
 
 const MAPPED_IPV4 = /^::ffff:(?=\d+\.)/;

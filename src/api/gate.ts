@@ -17,7 +17,7 @@ import type { OpenStreams } from './open-streams.ts';
 import { ApiError, familyOf, type Problem, problemOf } from './problem.ts';
 import { RateLimiter } from './rate-limit.ts';
 import { requestIdOf } from './request-id.ts';
-import { respond } from './respond.ts';
+import { commonHeaders, respond } from './respond.ts';
 import type { Answer, Call, Route, ScopedRoute } from './route.ts';
 import type { ApiServices } from './services.ts';
 import { mended, type Soon, whenThere } from './soon.ts';
@@ -81,7 +81,9 @@ export class Gate {
 
   #open(c: Context): Exchange {
     const requestId = requestIdOf(c.req.header('x-request-id'));
-    return { requestId, ...connectionOf(c), headers: { 'X-Request-Id': requestId, ...this.#cors.headers(c.req.header('origin')) } };
+    const { address, connection } = connectionOf(c);
+    const headers = Object.assign(commonHeaders(requestId), this.#cors.headers(c.req.header('origin')));
+    return { requestId, address, connection, headers };
   }
 
   /** Throws `unauthorized` or `rate_limited`. */
@@ -89,7 +91,7 @@ export class Gate {
     const known = this.#authenticator.authenticate(c.req.header('authorization'), exchange);
     return whenThere(known, (token) => {
       exchange.token = token;
-      exchange.headers = { ...exchange.headers, ...this.#rates.take(token.id) };
+      Object.assign(exchange.headers, this.#rates.take(token.id));
       return token;
     });
   }

@@ -22,6 +22,7 @@ export class RateLimiter {
   readonly #clock: Clock;
   /** Of token ids, the longest unused first. */
   readonly #buckets = new Map<string, Bucket>();
+  #lastUsed: string | undefined;
 
   /** Null means no limit. */
   constructor(policy: RatePolicy | null, clock: Clock) {
@@ -59,6 +60,8 @@ export class RateLimiter {
     const bucket = known ?? { tokens: burst, atMs: nowMs };
     bucket.tokens = Math.min(burst, bucket.tokens + (nowMs - bucket.atMs) * perMs);
     bucket.atMs = nowMs;
+    if (tokenId === this.#lastUsed) return bucket; // it stands at the end already
+    this.#lastUsed = tokenId;
     this.#buckets.delete(tokenId);
     if (this.#buckets.size >= MAX_BUCKETS) this.#forgetOldest();
     this.#buckets.set(tokenId, bucket);

@@ -84,6 +84,11 @@ export function ok(body: unknown): Answer {
   return { status: 200, body };
 }
 
+/** `text` is the body as it is sent. */
+export function okJson(text: string): Answer {
+  return { status: 200, body: undefined, content: { type: 'application/json', data: text } };
+}
+
 /** The route with its description. */
 export function documented<Described extends Route>(operation: Operation, undescribed: Described): Described {
   return { ...undescribed, operation };

@@ -10,7 +10,7 @@ import { GatewayError, messageOf } from '../core/errors.ts';
 import type { Log } from '../core/log.ts';
 import type { Api } from './api.ts';
 import { ApiError, type ProblemCode, problemOf } from './problem.ts';
-import { respond } from './respond.ts';
+import { commonHeaders, respond } from './respond.ts';
 
 const MAX_CONNECTIONS = 256;
 
@@ -71,9 +71,9 @@ export async function listen({ host, port, api, clock, log, tls, limits }: Liste
   const server = secure ?? createServer(options, listener);
   server.maxConnections = MAX_CONNECTIONS;
   server.timeout = silentSocketMs;
-  endSilentSockets(server);
   server.on('clientError', refuseUnreadable);
   const unsent = trackResponses(server);
+  endSilentSockets(server, unsent);
   await new Promise<void>((resolve, reject) => {
     server.once('error', (error) => reject(listenError(host, port, error)));
     server.listen({ host, port }, resolve);
@@ -89,11 +89,9 @@ export async function listen({ host, port, api, clock, log, tls, limits }: Liste
 }
 
 /** Cuts off silent peers. A socket is silent by our own doing while a request that has come whole has no answer yet: a sync may take five minutes. */
-function endSilentSockets(server: Server | SecureServer): void {
-  const working = new WeakMap<Duplex, ServerResponse>();
-  server.prependListener('request', (request, response: ServerResponse) => working.set(request.socket, response));
+function endSilentSockets(server: Server | SecureServer, unsent: ReadonlySet<ServerResponse>): void {
   server.on('timeout', (socket: Duplex) => {
-    const response = working.get(socket);
+    const response = [...unsent].findLast(({ req }) => req.socket === socket);
     if (!response?.req.complete || response.headersSent) socket.destroy();
   });
 }
@@ -128,7 +126,7 @@ const ERROR_TEXTS: Readonly<Partial<Record<ProblemCode, string>>> = {
 function unreadable(): Response {
   const requestId = randomUUID();
   const problem = problemOf(new ApiError('bad_request', 'The path or the Host header cannot be read.'), 'edge', requestId);
-  return respond(problem, { 'X-Request-Id': requestId });
+  return respond(problem, commonHeaders(requestId));
 }
 
 const REASONS: Readonly<Record<string, string>> = {
@@ -145,10 +143,13 @@ function listenError(host: string, port: number, error: NodeJS.ErrnoException): 
 /** The responses that are not sent to their last byte. */
 function trackResponses(server: Server | SecureServer): ReadonlySet<ServerResponse> {
   const unsent = new Set<ServerResponse>();
+  function forget(this: ServerResponse): void {
+    unsent.delete(this);
+  }
   server.prependListener('request', (_request, response: ServerResponse) => {
     if (!server.listening) response.shouldKeepAlive = false; // a client that polls must not hold up the stop
     unsent.add(response);
-    response.once('close', () => unsent.delete(response));
+    response.on('close', forget);
   });
   return unsent;
 }

@@ -6,11 +6,15 @@ import type { UnixMs } from '../core/time.ts';
 import type { Binding, LiveReading } from './twin.ts';
 
 const FIRST_CAPACITY = 1024;
+const NONE: readonly SeriesId[] = [];
+const NOTHING_ASKED = { tenant: '', asset: '', tags: undefined };
 
 export class LiveValues {
   readonly #definitions: (SeriesDef | undefined)[] = [];
   /** By (tenant, asset), then by tag: the series that feed it. */
   readonly #assets = new Map<string, Map<string, SeriesId[]>>();
+  /** The asset that was asked for last. */
+  #asked: { readonly tenant: string; readonly asset: string; readonly tags: Map<string, SeriesId[]> | undefined } = NOTHING_ASKED;
   #newestMs = filled(FIRST_CAPACITY);
   #newestStatus = new Uint32Array(FIRST_CAPACITY);
   #usableMs = filled(FIRST_CAPACITY);
@@ -65,7 +69,7 @@ export class LiveValues {
 
   /** The newest by time over all series of the tag; undefined when nothing was ever received. */
   reading(tenant: string, binding: Binding): LiveReading | undefined {
-    const candidates = this.#assets.get(`${tenant}\0${binding.asset}`)?.get(binding.tag) ?? [];
+    const candidates = this.#tagsOf(tenant, binding.asset)?.get(binding.tag) ?? NONE;
     let newest: SeriesId | undefined;
     let usable: SeriesId | undefined;
     let seenMs = Number.NEGATIVE_INFINITY;
@@ -96,13 +100,22 @@ export class LiveValues {
 
   /** Names of the asset's tags, in the order of their making. */
   tagNames(tenant: string, asset: string): readonly string[] {
-    return [...(this.#assets.get(`${tenant}\0${asset}`)?.keys() ?? [])];
+    return [...(this.#tagsOf(tenant, asset)?.keys() ?? [])];
   }
 
   /** The definition of the tag's newest series; undefined for an unknown tag. */
   definition(tenant: string, asset: string, tag: string): SeriesDef | undefined {
-    const series = this.#assets.get(`${tenant}\0${asset}`)?.get(tag)?.at(-1);
+    const series = this.#tagsOf(tenant, asset)?.get(tag)?.at(-1);
     return series === undefined ? undefined : this.#definitions[series];
+  }
+
+  /** Who asks for one tag of an asset asks for the others too. */
+  #tagsOf(tenant: string, asset: string): Map<string, SeriesId[]> | undefined {
+    const { tenant: lastTenant, asset: lastAsset, tags } = this.#asked;
+    if (tags && tenant === lastTenant && asset === lastAsset) return tags;
+    const found = this.#assets.get(`${tenant}\0${asset}`);
+    this.#asked = { tenant, asset, tags: found };
+    return found;
   }
 
   #value(series: SeriesId): Scalar {

@@ -1,6 +1,6 @@
 /** GET /api/twins/{id}: a twin as it is, or with the values of some time. */
 import { z } from 'zod';
-import { toIso } from '../../core/time.ts';
+import { toIso, type UnixMs } from '../../core/time.ts';
 import type { Twin } from '../../twin/twin.ts';
 import { requireScope } from '../auth.ts';
 import { tagged } from '../conditional.ts';
@@ -12,6 +12,7 @@ import { queryOf } from '../query.ts';
 import { type Answer, type Call, documented, ok, type Route, route } from '../route.ts';
 import { timeSchema } from '../schema.ts';
 import type { ApiServices } from '../services.ts';
+import type { Soon } from '../soon.ts';
 import { valuesAsOf } from './as-of.ts';
 import type { CommandView } from './command.ts';
 import { findTwin } from './find.ts';
@@ -63,7 +64,7 @@ export function twinRoute(services: ApiServices): Route {
   );
 }
 
-async function getTwin(services: ApiServices, call: Call): Promise<Answer> {
+function getTwin(services: ApiServices, call: Call): Soon<Answer> {
   const twin = findTwin(call, services.twins);
   const { at, explain: isExplained } = queryOf(twinQuery, call.request);
   if (at !== undefined && isExplained === '1') throw invalid([{ field: 'explain', message: 'explains present values: not with at' }]);
@@ -73,6 +74,10 @@ async function getTwin(services: ApiServices, call: Call): Promise<Answer> {
     return tagged(ok({ data: shown }), twin.revision, false);
   }
   requireScope(call.token, 'read:telemetry');
+  return getPastTwin(services, call, twin, at);
+}
+
+async function getPastTwin(services: ApiServices, call: Call, twin: Twin, at: UnixMs): Promise<Answer> {
   const past = await valuesAsOf(services, twin, at, call.request.raw.signal);
   const data = renderTwin(twin, { live: past, devices: UNASKED });
   return ok({ data, meta: { at: toIso(at), looked_back_to: toIso(past.fromMs), past: PAST, present: PRESENT } });

@@ -5,8 +5,9 @@ import { requireScope } from '../auth.ts';
 import { explain, explainParam } from '../explain.ts';
 import type { Operation } from '../operation.ts';
 import { listParam } from '../params.ts';
+import { openPointJson } from '../point-json.ts';
 import { queryOf } from '../query.ts';
-import { type Answer, type Call, documented, ok, type Route, route } from '../route.ts';
+import { type Answer, type Call, documented, okJson, type Route, route } from '../route.ts';
 import { listMetaSchema } from '../schema.ts';
 import type { ApiServices } from '../services.ts';
 import { renderScalar } from '../values.ts';
@@ -50,7 +51,7 @@ function latest({ live }: ApiServices, call: Call): Answer {
   const query = queryOf(latestQuery, call.request);
   const isExplained = query.explain === '1';
   if (isExplained) requireScope(call.token, 'read:assets');
-  const rows: object[] = [];
+  const rows: string[] = [];
   const missing: string[] = [];
   for (const tag of query.tags ?? live.tagNames(call.tenant, query.asset_id)) {
     const binding = { asset: query.asset_id, tag };
@@ -59,15 +60,11 @@ function latest({ live }: ApiServices, call: Call): Answer {
       missing.push(tag);
       continue;
     }
-    rows.push({
-      timestamp: toIso(reading.valueMs ?? reading.newestMs),
-      asset_id: query.asset_id,
-      tag_name: tag,
-      value: renderScalar(reading.value),
-      quality: reading.quality,
-      data_source_id: reading.source,
-      ...(isExplained && { explain: explain(live, call.tenant, binding, reading) }),
-    });
+    const { quality, source } = reading;
+    const timestamp = toIso(reading.valueMs ?? reading.newestMs);
+    const row = openPointJson({ timestamp, asset: query.asset_id, tag, value: renderScalar(reading.value), quality, source });
+    rows.push(isExplained ? `${row},"explain":${JSON.stringify(explain(live, call.tenant, binding, reading))}}` : `${row}}`);
   }
-  return ok({ data: rows, meta: { ...listMeta({ page: 1, per_page: Math.max(1, rows.length) }, rows.length), missing } });
+  const meta = { ...listMeta({ page: 1, per_page: Math.max(1, rows.length) }, rows.length), missing };
+  return okJson(`{"data":[${rows.join(',')}],"meta":${JSON.stringify(meta)}}`);
 }
