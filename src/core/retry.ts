@@ -9,9 +9,15 @@ export interface RetryOptions {
   readonly random: () => number;
 }
 
-/** Endless delays in milliseconds: first, doubled up to max, each with jitter and never over max. Takes a new start with each iteration. */
+/**
+ * Endless delays in milliseconds: first, doubled up to max, each drawn evenly from the span of its jitter as far as that is not over max: were it
+ * cut off there instead, half of the long ones would be max to the millisecond, and a hundred boxes in step again. Takes a new start with each
+ * iteration.
+ */
 export function* retryDelaysMs(options: RetryOptions): Generator<number, never, undefined> {
   for (let delayMs = options.firstMs; ; delayMs = Math.min(delayMs * 2, options.maxMs)) {
-    yield Math.min(options.maxMs, delayMs * (1 + options.jitter * (2 * options.random() - 1)));
+    const shortestMs = delayMs * (1 - options.jitter);
+    const longestMs = Math.min(delayMs * (1 + options.jitter), options.maxMs);
+    yield shortestMs + (longestMs - shortestMs) * options.random();
   }
 }

@@ -9,7 +9,7 @@ function take(count: number, delays: Iterator<number>): number[] {
 
 describe('retryDelaysMs', () => {
   it('doubles from the first up to the maximum and stays there', () => {
-    const delays = retryDelaysMs({ firstMs: 500, maxMs: 5_000, jitter: 0.5, random: () => 0.5 });
+    const delays = retryDelaysMs({ firstMs: 500, maxMs: 5_000, jitter: 0, random: () => 0.5 });
     expect(take(7, delays)).toEqual([500, 1_000, 2_000, 4_000, 5_000, 5_000, 5_000]);
   });
 
@@ -34,6 +34,22 @@ describe('retryDelaysMs', () => {
       }),
       { numRuns: 1_000 },
     );
+  });
+
+  it('draws the longest ones evenly too, so that a hundred sources that began together do not come back together', () => {
+    const draw = fc.double({ min: 0, max: 1, maxExcluded: true, noNaN: true });
+    fc.assert(
+      fc.property(draw, fc.integer({ min: 0, max: 20 }), (drawn, index) => {
+        const delayMs = take(index + 1, retryDelaysMs({ firstMs: 500, maxMs: 5_000, jitter: 0.5, random: () => drawn })).at(-1) as number;
+        const middleMs = Math.min(500 * 2 ** index, 5_000);
+        const longestMs = Math.min(middleMs * 1.5, 5_000);
+        expect((delayMs - middleMs / 2) / (longestMs - middleMs / 2)).toBeCloseTo(drawn, 9);
+      }),
+    );
+    const sources = Array.from({ length: 100 }, (_, source) =>
+      take(10, retryDelaysMs({ firstMs: 500, maxMs: 5_000, jitter: 0.5, random: () => source / 100 })).at(-1),
+    );
+    expect(new Set(sources).size).toBe(100);
   });
 
   it('starts anew with each iteration', () => {

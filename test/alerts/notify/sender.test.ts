@@ -104,8 +104,8 @@ describe('letters', () => {
     await put('a1');
     await clock.advance(2 * HOUR);
     const pauses = channel.tries.slice(1).map(({ atMs }, index) => (atMs - (channel.tries[index]?.atMs ?? 0)) / SECOND);
-    expect(pauses.slice(0, 10)).toEqual([5, 10, 20, 40, 80, 160, 320, 640, 900, 900]);
-    expect(new Set(pauses.slice(8))).toEqual(new Set([900]));
+    expect(pauses.slice(0, 10)).toEqual([5, 10, 20, 40, 80, 160, 320, 640, 810, 810]);
+    expect(new Set(pauses.slice(8))).toEqual(new Set([810]));
   });
 
   it('spread their tries, so that a hundred boxes do not knock in step', async () => {
@@ -251,7 +251,7 @@ describe('a storm', () => {
     channel.failure = 'not_connected';
     for (let part = 0; part < 10; part++) {
       await put(...named(10, part * 10));
-      await clock.advance(5 * MINUTE);
+      await clock.advance(7 * MINUTE); // so that it is the oldest's turn when the receiver is back
     }
     channel.failure = null;
     await clock.advance(20 * MINUTE);
