@@ -13,6 +13,7 @@ import type { TelemetryStore } from '../store/telemetry.ts';
 import type { EgressPolicy } from '../system/egress.ts';
 import type { FilePolicy } from '../system/file-policy.ts';
 import type { TwinRegistry } from '../twin/registry.ts';
+import { type ChangeNames, changesBetween, nameOf, namesOf } from './config-changes.ts';
 import type { LiveSettings } from './live-settings.ts';
 
 /** What is read once, at the start, as it became. */
@@ -76,6 +77,7 @@ export class Reload {
     files.allow(next.filesAllow);
     this.#present = next;
     await this.#takeSources(before.sources, next.sources, created);
+    this.#parts.log.info(changedNames(before, next), 'the configuration was read again');
     const { twins, rules, notifications, store } = this.#parts;
     notifications.take(next.channels);
     await this.#act('twins', () => twins.takeFile(next.twins));
@@ -85,18 +87,13 @@ export class Reload {
   }
 
   async #takeSources(before: readonly SourceSpec[], next: readonly SourceSpec[], created: ReadonlyMap<string, UnixMs>): Promise<void> {
-    const { supervisor, log } = this.#parts;
-    const known = new Map(before.map((source) => [source.id, source]));
-    const wanted = new Set(next.map(({ id }) => id));
-    const added = next.filter(({ id }) => !known.has(id));
-    const changed = next.filter((source) => known.has(source.id) && !isDeepStrictEqual(known.get(source.id), source));
-    const removed = [...known.keys()].filter((id) => !wanted.has(id));
+    const { supervisor } = this.#parts;
+    const { added, changed, removed } = changesBetween(before, next, ({ id }) => id);
     for (const source of added) supervisor.add(source, created.get(source.id) as UnixMs);
     await Promise.all([
       ...changed.map((source) => this.#act(source.id, () => supervisor.change(source))),
-      ...removed.map((id) => this.#act(id, () => supervisor.remove(id))),
+      ...removed.map(({ id }) => this.#act(id, () => supervisor.remove(id))),
     ]);
-    log.info({ added: idsOf(added), changed: idsOf(changed), removed }, 'the configuration was read again');
   }
 
   /** Each once, until it is changed again. */
@@ -122,6 +119,21 @@ export class Reload {
   }
 }
 
-function idsOf(sources: readonly SourceSpec[]): readonly string[] {
-  return sources.map(({ id }) => id);
+/** What was added, changed and removed of each section that changed at all. */
+function changedNames(before: LoadedConfig, next: LoadedConfig): Readonly<Record<string, ChangeNames>> {
+  const named = <Part>(list: (config: LoadedConfig) => readonly Part[], keyOf: (part: Part) => string): ChangeNames =>
+    namesOf(changesBetween(list(before), list(next), keyOf), keyOf);
+  const sections = {
+    sources: named(
+      ({ sources }) => sources,
+      ({ id }) => id,
+    ),
+    twins: named(({ twins }) => twins, nameOf),
+    alert_rules: named(({ alertRules }) => alertRules, nameOf),
+    channels: named(
+      ({ channels }) => channels,
+      ({ name, config: { tenant } }) => nameOf({ tenant, id: name }),
+    ),
+  };
+  return Object.fromEntries(Object.entries(sections).filter(([, changes]) => Object.keys(changes).length > 0));
 }

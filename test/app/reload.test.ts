@@ -114,7 +114,7 @@ describe('a configuration that is read again', () => {
       ['b', 'connected'],
       ['d', 'connected'],
     ]);
-    expect(r.lines).toEqual([[{ added: ['d'], changed: ['b'], removed: ['c'] }, 'the configuration was read again']]);
+    expect(r.lines).toEqual([[{ sources: { added: ['d'], changed: ['b'], removed: ['c'] } }, 'the configuration was read again']]);
     await r.p.supervisor.stop();
   });
 
@@ -175,6 +175,32 @@ describe('a configuration that is read again', () => {
     expect(r.policies).toHaveLength(1);
     await r.take({ sources: {} });
     expect([r.twins.list('default'), r.alerting.rules.list('default'), r.settings.rawMaxAgeMs]).toEqual([[], [], null]);
+  });
+
+  it('says which twins, alert rules and channels were added, changed and removed, and of many the first', async () => {
+    const r = running({ sources: {} });
+    const said = () => r.lines.splice(0).map(([fields]) => fields);
+    const more = (names: readonly string[], value: number, url: string) =>
+      [
+        'tenants: [{ id: northwind, name: Northwind }]',
+        `twins: [${names.map((id) => `{ id: ${id}, name: n${value}${id === 'far' ? ', tenant: northwind' : ''} }`).join(', ')}]`,
+        `alert_rules: [${names.map((id) => `{ id: ${id}, name: ${id}, severity: info, condition: { tag_name: t, operator: gt, value: ${value} } }`).join(', ')}]`,
+        `notifications: { channels: { ${names.map((id) => `${id}: { type: webhook, url: "${url}" }`).join(', ')} } }`,
+      ].join('\n');
+    await r.take({ sources: {}, more: more(['a', 'far'], 1, 'https://one.plant') });
+    expect(said()).toEqual([
+      { twins: { added: ['a', 'northwind/far'] }, alert_rules: { added: ['a', 'far'] }, channels: { added: ['a', 'far'] } },
+    ]);
+    await r.take({ sources: {}, more: more(['a', 'b'], 2, 'https://two.plant') });
+    const changed = { added: ['b'], changed: ['a'], removed: ['far'] };
+    expect(said()).toEqual([{ twins: { ...changed, removed: ['northwind/far'] }, alert_rules: changed, channels: changed }]);
+    await r.take({ sources: {}, more: more(['a', 'b'], 2, 'https://two.plant') });
+    expect(said()).toEqual([{}]);
+    const many = Array.from({ length: 120 }, (_, index) => `{ id: twin-${index}, name: n }`);
+    await r.take({ sources: {}, more: `twins: [${many.join(', ')}]` });
+    const [line] = said() as [{ readonly twins: { readonly added: readonly string[] } }];
+    expect(line.twins.added).toHaveLength(51);
+    expect(line.twins.added.slice(-2)).toEqual(['twin-49', 'and 70 more']);
   });
 
   it('goes on with the other parts when one cannot be taken, which the next reload tries again', async () => {
