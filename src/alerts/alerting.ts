@@ -5,6 +5,7 @@ import type { Log } from '../core/log.ts';
 import type { StatusCode } from '../core/status.ts';
 import type { SeriesDef, SeriesId } from '../core/tag.ts';
 import type { UnixMs } from '../core/time.ts';
+import { Turns } from '../core/turns.ts';
 import type { AlertFilter, AlertStore, RecordStore } from '../store/records.ts';
 import type { ChangesPage } from '../store/telemetry.ts';
 import { type Alert, fromStoredAlert, type Resolution, type Severity } from './alert.ts';
@@ -18,6 +19,8 @@ import type { Watch } from './watch.ts';
 import type { WatchState } from './watch-state.ts';
 
 const TICK_MS = 1_000;
+/** Between two looks at the clock. */
+const WATCHES_A_LOOK = 64;
 const REPLAY_ROWS = 10_000;
 
 /** What alerting asks of the house. */
@@ -309,18 +312,24 @@ export class Alerting {
         throw error;
       }
       const nowMs = clock.monotonicMs();
-      const isTrusted = clockTrusted();
-      this.#engine.tick(isTrusted ? nowMs - lastMs : 0, clock.now());
-      if (isTrusted) this.#endShelving();
+      await this.#tick(clockTrusted(), nowMs - lastMs, signal);
       lastMs = nowMs;
     }
   }
 
-  #endShelving(): void {
-    const nowMs = this.#ports.clock.now();
+  /** What time alone brings about. In turns, for there may be 100,000 watches. */
+  async #tick(isTrusted: boolean, elapsedMs: number, signal: AbortSignal): Promise<void> {
+    const { clock } = this.#ports;
+    const turns = new Turns(clock);
+    const nowMs = clock.now();
+    if (isTrusted) this.#engine.pass(elapsedMs);
+    let looked = 0;
     for (const watch of this.#engine.allWatches()) {
-      if (watch.shelvedUntilMs === undefined || watch.shelvedUntilMs > nowMs) continue;
-      this.#endShelf(watch, undefined);
+      this.#engine.tick(watch, nowMs);
+      if (isTrusted && watch.shelvedUntilMs !== undefined && watch.shelvedUntilMs <= nowMs) this.#endShelf(watch, undefined);
+      if (++looked % WATCHES_A_LOOK !== 0 || !turns.isOver) continue;
+      await turns.yield();
+      if (signal.aborted) return;
     }
   }
 

@@ -123,12 +123,14 @@ export class RuleEngine {
       if (watch.alertId !== undefined) this.#ports.episodes.end(watch, resolution, nowMs);
       watch.leave();
     }
+    entry.watches.clear();
   }
 
   watches(key: RuleKey): ReadonlyMap<string, Watch> {
     return this.#entries.get(keyOf(key))?.watches ?? new Map();
   }
 
+  /** Who takes them in turns meets none of a rule that is removed meanwhile. */
   *allWatches(): Generator<Watch, void, undefined> {
     for (const { watches } of this.#entries.values()) yield* watches.values();
   }
@@ -155,17 +157,19 @@ export class RuleEngine {
     if (first !== 0 && !historical) this.#hear(first, this.#fill(timeMs, Number.NaN, value), isBad(status));
   }
 
-  /** What time alone brings about: `elapsedMs` of the box have passed. */
-  tick(elapsedMs: number, nowMs: UnixMs): void {
+  /** So much time of the box has passed, by a clock to be trusted. */
+  pass(elapsedMs: number): void {
     this.#engineMs += elapsedMs;
+  }
+
+  /** What time alone brings about on a watch. */
+  tick(watch: Watch, nowMs: UnixMs): void {
     const { episodes } = this.#ports;
-    for (const watch of this.allWatches()) {
-      const { feed } = watch;
-      if (feed && watch.mayStand) watch.stand(this.#ports.standsUntilMs(feed.series), feed, episodes);
-      if (watch.rule.condition.noDataMs === undefined) continue;
-      for (const each of watch.feeds) watch.vouch(each, this.#ports.heardUntilMs(each.series), this.#engineMs, episodes);
-      watch.miss(this.#engineMs, nowMs, episodes);
-    }
+    const { feed } = watch;
+    if (feed && watch.mayStand) watch.stand(this.#ports.standsUntilMs(feed.series), feed, episodes);
+    if (watch.rule.condition.noDataMs === undefined) return;
+    for (const each of watch.feeds) watch.vouch(each, this.#ports.heardUntilMs(each.series), this.#engineMs, episodes);
+    watch.miss(this.#engineMs, nowMs, episodes);
   }
 
   /** The watch begins anew, with the value that stands. */

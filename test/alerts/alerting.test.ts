@@ -30,6 +30,33 @@ describe('alerting', () => {
     await rig.kill();
   });
 
+  it('looks at many watches in turns, and at none of a rule that is removed between two of them', async () => {
+    const rig = new AlertRig();
+    const assets = Array.from({ length: 500 }, (_, index) => `Pump_${index}`);
+    for (const asset of assets) rig.series(asset, 'temperature');
+    await rig.start();
+    const stays = await rig.alerting.rules.create('default', draft({ noDataMs: 60_000 }));
+    const goes = await rig.alerting.rules.create('default', draft({ noDataMs: 60_000 }));
+    const openOf = (ruleId: string) => rig.alerting.openAlerts('default').filter((alert) => alert.ruleId === ruleId).length;
+    await rig.pass(59_000);
+    rig.onAsked = () => rig.clock.busy(1);
+    const seen = new Set<number>();
+    let removed: Promise<unknown> | undefined;
+    const passing = rig.pass(3_000);
+    for (let round = 0; round < 200; round++) {
+      await new Promise((resolve) => setImmediate(resolve));
+      seen.add(openOf(stays.id));
+      if (openOf(goes.id) > 0) removed ??= rig.alerting.rules.remove({ tenant: 'default', id: goes.id }, () => {});
+    }
+    await passing;
+    await removed;
+    expect([...seen].filter((count) => count > 0 && count < assets.length).length).toBeGreaterThan(3);
+    expect(openOf(stays.id)).toBe(assets.length);
+    expect(removed).toBeDefined();
+    expect(openOf(goes.id)).toBe(0);
+    await rig.kill();
+  });
+
   it('goes on with the time without data after a restart', async () => {
     const { rig, series, open } = await rigWith(draft({ noDataMs: 60_000 }));
     rig.hear(series, MORNING_MS, 20);

@@ -31,6 +31,8 @@ export class AlertRig {
   standsUntil = Number.NEGATIVE_INFINITY;
   /** The only series whose source vouches until then; undefined: of each. */
   vouching: SeriesId | undefined;
+  /** Called whenever it is asked until when a series stands. */
+  onAsked: () => void = () => {};
   alerting: Alerting;
   readonly #defs: SeriesDef[] = [];
   #running = new AbortController();
@@ -79,6 +81,7 @@ export class AlertRig {
   }
 
   #until(series: SeriesId): number {
+    this.onAsked();
     return this.vouching === undefined || this.vouching === series ? this.standsUntil : Number.NEGATIVE_INFINITY;
   }
 
