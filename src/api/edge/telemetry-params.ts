@@ -3,7 +3,7 @@ import { z } from 'zod';
 import type { SeriesId } from '../../core/tag.ts';
 import type { AggregateQuery, Aggregation, TimeRange } from '../../store/telemetry.ts';
 import { listParam, pageParams, timeParam } from '../params.ts';
-import { intervalParam, rangeOf, requireFewBuckets, stepOf, zoneParam } from '../range.ts';
+import { intervalParam, rangeOf, requireFewBuckets, requireFewDays, stepOf, zoneParam } from '../range.ts';
 import type { Row } from '../rows.ts';
 import type { ApiServices, SeriesFilter } from '../services.ts';
 
@@ -50,9 +50,11 @@ export function isAggregated(query: TelemetryQuery): boolean {
   return query.aggregation !== undefined || query.interval !== undefined;
 }
 
-/** Of an aggregated query. Throws `validation_error`, and `range_too_large` for more buckets than one answer may be made of. */
+/** Of an aggregated query. Throws `validation_error`, and `range_too_large` for more buckets, or days, than one answer may be made of. */
 export function aggregateOf(services: Pick<ApiServices, 'series'>, selection: Selection, query: TelemetryQuery): AggregateQuery {
-  if (query.interval) requireFewBuckets(selection.range, query.interval, countTags(services, selection.series));
+  const tags = countTags(services, selection.series);
+  if (query.interval) requireFewBuckets(selection.range, query.interval, tags);
+  else requireFewDays(selection.range, tags);
   const step = query.interval && { step: stepOf(query.interval, query.tz) };
   return { ...selection, ...step, aggregation: query.aggregation ?? 'avg' };
 }

@@ -163,6 +163,20 @@ describe('telemetry', () => {
     expect((await client.get('/v1/telemetry?interval=1s&start=2026-01-01T00:00:00Z&asset_id=pump-a&tag_name=pressure')).status).toBe(200);
   });
 
+  it('refuses one row over more days than one answer may be made of, over all its tags', async () => {
+    const client = withSamples(1);
+    const tooMany = await client.get('/v1/telemetry?aggregation=max&start=0001-01-01');
+    expect(tooMany.status).toBe(400);
+    expect(tooMany.body.error).toMatchObject({
+      code: 'range_too_large',
+      message: expect.stringContaining('a shorter range or fewer tags'),
+    });
+    const one = await client.get('/v1/telemetry?aggregation=max&start=0001-01-01&asset_id=pump-a&tag_name=pressure');
+    expect([one.status, one.body.data.length]).toEqual([200, 1]);
+    const csv = await client.get('/v1/telemetry?aggregation=max&start=0001-01-01', { headers: { Accept: 'text/csv' } });
+    expect(csv.body.error.code).toBe('range_too_large');
+  });
+
   it('shows text, switches and large integers as what they are', async () => {
     const client = new ApiClient();
     client.services.addSample({ asset: 'a', tag: '1', timeMs: START, value: 'running' });
