@@ -35,6 +35,7 @@ import { type Devices, TwinSync } from '../../src/twin/sync.ts';
 import type { Binding, LiveReading, Sensor, Twin } from '../../src/twin/twin.ts';
 import { FakeSources } from './fake-sources.ts';
 import { MemoryAlerts } from './memory-alerts.ts';
+import { twinOf } from './twin.ts';
 
 /** A time by its text. */
 export function at(text: string): UnixMs {
@@ -159,21 +160,7 @@ export class FakeServices implements ApiServices {
   }
 
   addTwin(twin: Partial<Twin> & { readonly id: string }): Twin {
-    const made: Twin = {
-      tenant: DEFAULT_TENANT,
-      revision: 1,
-      name: twin.id,
-      type: 'equipment',
-      status: 'active',
-      managedBy: 'api',
-      metadata: {},
-      createdMs: this.nowMs,
-      updatedMs: this.nowMs,
-      sensors: [],
-      actuators: [],
-      hiddenTags: [],
-      ...twin,
-    };
+    const made = twinOf({ createdMs: this.nowMs, updatedMs: this.nowMs, ...twin });
     this.allTwins.push(made);
     return made;
   }

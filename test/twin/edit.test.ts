@@ -18,6 +18,7 @@ import { TwinRegistry, type TwinSpec } from '../../src/twin/registry.ts';
 import type { Actuator, Sensor, Twin } from '../../src/twin/twin.ts';
 import { ManualClock, MORNING_MS } from '../support/manual-clock.ts';
 import { MemoryRecords } from '../support/memory-records.ts';
+import { twinOf } from '../support/twin.ts';
 
 const AT = { tenant: 'default', id: 'pump' };
 const NEW = { ...AT, name: 'Pump', type: 'device', metadata: { hall: 3 } };
@@ -175,17 +176,11 @@ describe('a twin of the file', () => {
 });
 
 describe('the bounds', () => {
-  const full: Twin = {
+  const full = twinOf({
     ...NEW,
-    revision: 1,
-    status: 'active',
-    managedBy: 'api',
-    createdMs: MORNING_MS,
-    updatedMs: MORNING_MS,
     sensors: Array.from({ length: MAX_PARTS }, (_, index) => sensor(`s${index}`)),
     actuators: Array.from({ length: MAX_PARTS }, (_, index): Actuator => ({ id: `a${index}`, name: 'a', type: 'binary' })),
-    hiddenTags: [],
-  };
+  });
 
   it('let no twin have more than a thousand described sensors and as many actuators', () => {
     const limit = expect.objectContaining({ code: 'limit_reached' });

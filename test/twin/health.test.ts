@@ -3,27 +3,18 @@ import { expect, test } from 'vitest';
 import type { ErrorCode } from '../../src/core/errors.ts';
 import type { UnixMs } from '../../src/core/time.ts';
 import { healthOf, REASON_CODES, type ReasonCode, type Surroundings } from '../../src/twin/health.ts';
-import type { LiveReading, Twin } from '../../src/twin/twin.ts';
+import type { LiveReading } from '../../src/twin/twin.ts';
+import { twinOf } from '../support/twin.ts';
 
 const NOW_MS = Date.UTC(2026, 0, 6) as UnixMs;
 
-const PUMP: Twin = {
-  tenant: 'default',
+const PUMP = twinOf({
   id: 'pump',
-  revision: 1,
-  name: 'Pump',
-  type: 'equipment',
-  status: 'active',
-  managedBy: 'api',
-  metadata: {},
-  createdMs: NOW_MS,
-  updatedMs: NOW_MS,
-  hiddenTags: [],
   sensors: [
     { id: 't', name: 'Temperature', unit: '°C', minValue: 0, maxValue: 100, binding: { asset: 'pump', tag: 't' }, bindingExplicit: false },
   ],
   actuators: [{ id: 'power', name: 'Power', type: 'binary' }],
-};
+});
 
 interface Given {
   readonly reading?: Partial<LiveReading> | undefined;

@@ -2,26 +2,17 @@
 import { expect, it } from 'vitest';
 import type { UnixMs } from '../../src/core/time.ts';
 import { lastSyncMs } from '../../src/twin/last-sync.ts';
-import type { LiveReading, Twin } from '../../src/twin/twin.ts';
+import type { LiveReading } from '../../src/twin/twin.ts';
+import { twinOf } from '../support/twin.ts';
 
-const TWIN: Twin = {
-  tenant: 'default',
+const TWIN = twinOf({
   id: 'pump',
-  revision: 1,
-  name: 'Pump',
-  type: 'equipment',
-  status: 'active',
-  managedBy: 'api',
-  metadata: {},
-  createdMs: 0 as UnixMs,
-  updatedMs: 0 as UnixMs,
-  hiddenTags: [],
   sensors: [{ id: 't', name: 'T', unit: '', binding: { asset: 'pump', tag: 't' }, bindingExplicit: false }],
   actuators: [
     { id: 'speed', name: 'Speed', type: 'continuous', binding: { asset: 'm', tag: 'rpm' } },
     { id: 'power', name: 'Power', type: 'binary' },
   ],
-};
+});
 
 function lastOf(times: Readonly<Record<string, number | null>>, completedMs: number | null = null): number | null {
   return lastSyncMs(TWIN, completedMs as UnixMs | null, ({ asset, tag }): LiveReading | undefined => {

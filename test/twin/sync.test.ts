@@ -6,29 +6,21 @@ import type { Scalar } from '../../src/core/tag.ts';
 import type { UnixMs } from '../../src/core/time.ts';
 import type { DocumentWrite, RecordStore, StoredDocument } from '../../src/store/records.ts';
 import { type DeviceAnswer, type Devices, type DeviceTag, TwinSync } from '../../src/twin/sync.ts';
-import type { LiveReading, Sensor, Twin } from '../../src/twin/twin.ts';
+import type { LiveReading, Sensor } from '../../src/twin/twin.ts';
 import { ManualClock, MORNING_MS } from '../support/manual-clock.ts';
+import { twinOf } from '../support/twin.ts';
 
 const FORCED = { force: true, timeoutMs: 30_000 };
 const USUAL = { force: false, timeoutMs: 30_000 };
 
 const sensor = (id: string, tag = id): Sensor => ({ id, name: id, unit: '', binding: { asset: 'pump', tag }, bindingExplicit: false });
 
-const PUMP: Twin = {
-  tenant: 'default',
+const PUMP = twinOf({
   id: 'pump',
-  revision: 1,
-  name: 'Pump',
-  type: 'equipment',
-  status: 'active',
-  managedBy: 'api',
-  metadata: {},
   createdMs: (MORNING_MS - 1_000) as UnixMs,
-  updatedMs: MORNING_MS,
-  hiddenTags: [],
   sensors: [sensor('temperature'), sensor('pressure'), sensor('note', 'by hand')],
   actuators: [{ id: 'power', name: 'Power', type: 'binary', binding: { asset: 'pump', tag: 'power' } }],
-};
+});
 
 /** `plc/temperature` and the like; `by hand` has no source. */
 const SOURCES: Readonly<Record<string, readonly string[]>> = { temperature: ['plc'], pressure: ['cell'], power: ['plc'], 'by hand': [] };

@@ -2,24 +2,9 @@
 import fc from 'fast-check';
 import { describe, expect, it } from 'vitest';
 import type { SeriesDef } from '../../src/core/tag.ts';
-import type { UnixMs } from '../../src/core/time.ts';
 import { withTagSensors } from '../../src/twin/tag-sensors.ts';
-import type { Sensor, Twin } from '../../src/twin/twin.ts';
-
-function twin(more: Partial<Twin> = {}): Twin {
-  const [createdMs, updatedMs] = [0 as UnixMs, 0 as UnixMs];
-  const about = {
-    tenant: 'default',
-    id: 'pump',
-    revision: 1,
-    name: 'pump',
-    type: 'equipment',
-    metadata: {},
-    createdMs,
-    updatedMs,
-  } as const;
-  return { ...about, status: 'active', managedBy: 'api', sensors: [], actuators: [], hiddenTags: [], ...more };
-}
+import type { Sensor } from '../../src/twin/twin.ts';
+import { twinOf } from '../support/twin.ts';
 
 function tags(names: readonly string[]): ReadonlyMap<string, SeriesDef> {
   const key = { tenant: 'default', source: 'plc', asset: 'pump', valueType: 'f64', generation: 0 } as const;
@@ -56,7 +41,7 @@ describe('the ids of sensors of tags', () => {
         fc.uniqueArray(name, { maxLength: 30 }),
         fc.uniqueArray(fc.constantFrom('0_', '0_-2', 'b', 'b-4'), { maxLength: 4 }),
         (names, taken) => {
-          const shown = withTagSensors(twin({ sensors: taken.map(own) }), tags(names)).sensors.slice(taken.length);
+          const shown = withTagSensors(twinOf({ id: 'pump', sensors: taken.map(own) }), tags(names)).sensors.slice(taken.length);
           expect(shown.map(({ id }) => id)).toEqual(plainIds(names, new Set(taken)));
         },
       ),
@@ -66,7 +51,7 @@ describe('the ids of sensors of tags', () => {
 
   it('are found for thirty thousand tags that sanitise alike', () => {
     const names = Array.from({ length: 30_000 }, (_, n) => String.fromCodePoint(0x4e00 + Math.floor(n / 200), 0x5000 + (n % 200)));
-    const { sensors } = withTagSensors(twin(), tags(names));
+    const { sensors } = withTagSensors(twinOf({ id: 'pump' }), tags(names));
     expect([sensors.length, new Set(sensors.map(({ id }) => id)).size, sensors.at(-1)?.id]).toEqual([30_000, 30_000, '0_-30000']);
   });
 });
