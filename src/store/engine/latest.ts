@@ -6,7 +6,7 @@ import type { SeriesDef, SeriesId } from '../../core/tag.ts';
 import { ColumnsBuilder } from '../columns.ts';
 import type { Columns } from '../telemetry.ts';
 import type { LatestRow } from './latest-table.ts';
-import type { SampleColumns } from './sample-columns.ts';
+import type { SampleBatch } from './sample-batch.ts';
 
 export interface Sample {
   timeMs: number;
@@ -20,6 +20,8 @@ interface Pair {
   usable: Sample | undefined;
   /** True when `usable` was overwritten by one that is not: which is the newest now, must be looked up. Else undefined says that there is none. */
   isUsableUnknown: boolean;
+  /** It stands in the set of those that changed: to look there with every batch would cost more than the batch. */
+  isChanged: boolean;
 }
 
 export function isUsable({ status, wide, number }: Sample): boolean {
@@ -38,11 +40,11 @@ export class LatestSamples {
     let pair = this.#bySeries[series];
     if (!pair) {
       const newest = { timeMs: Number.NEGATIVE_INFINITY, number: Number.NaN, wide: undefined, status: 0 };
-      pair = { newest, usable: undefined, isUsableUnknown: false };
+      pair = { newest, usable: undefined, isUsableUnknown: false, isChanged: false };
       this.#bySeries[series] = pair;
     }
     if (timeMs < (pair.usable?.timeMs ?? Number.NEGATIVE_INFINITY)) return; // the newest is no older than the newest usable one
-    this.#changed.add(series);
+    if (!pair.isChanged) this.#change(series, pair);
     if (timeMs >= pair.newest.timeMs) assign(pair.newest, timeMs, number, wide, status);
     if (!isBad(status) && (wide !== undefined || !Number.isNaN(number))) {
       if (pair.usable) assign(pair.usable, timeMs, number, wide, status);
@@ -53,23 +55,20 @@ export class LatestSamples {
     }
   }
 
-  /** The same as `put` for each of columns[from…to). */
-  append(series: SeriesId, columns: SampleColumns, from: number, to: number): void {
-    const { timeMs, numbers, status } = columns;
-    let lastMs = this.#bySeries[series]?.newest.timeMs ?? Number.NEGATIVE_INFINITY;
-    let index = from;
-    while (index < to && (timeMs[index] as number) > lastMs) lastMs = timeMs[index++] as number;
-    if (index < to) {
-      for (index = from; index < to; index++) {
-        this.put(series, timeMs[index] as number, numbers[index] as number, undefined, status[index] as number);
-      }
+  /** The same as `put` for each of a batch. */
+  append(series: SeriesId, { floats, words, from, to, isAscending }: SampleBatch): void {
+    const put = (index: number) =>
+      this.put(series, floats[3 * index] as number, floats[3 * index + 1] as number, undefined, words[6 * index + 5] as number);
+    const newestMs = this.#bySeries[series]?.newest.timeMs ?? Number.NEGATIVE_INFINITY;
+    if (!isAscending || (floats[3 * from] as number) <= newestMs) {
+      for (let index = from; index < to; index++) put(index);
       return;
     }
     // Each is newer than all before: only the last counts, and before it the last usable one.
     let usable = to - 1;
-    while (usable > from && (isBad(status[usable] as StatusCode) || Number.isNaN(numbers[usable]))) usable--;
-    this.put(series, timeMs[usable] as number, numbers[usable] as number, undefined, status[usable] as number);
-    if (usable < to - 1) this.put(series, timeMs[to - 1] as number, numbers[to - 1] as number, undefined, status[to - 1] as number);
+    while (usable > from && (isBad(words[6 * usable + 5] as StatusCode) || Number.isNaN(floats[3 * usable + 1]))) usable--;
+    put(usable);
+    if (usable < to - 1) put(to - 1);
   }
 
   /** `find` looks up the newest usable sample of a series where memory does not know it. */
@@ -85,7 +84,7 @@ export class LatestSamples {
       if (pair?.isUsableUnknown && which === 'usable') {
         pair.usable = find(id, pair.newest.timeMs);
         pair.isUsableUnknown = false;
-        this.#changed.add(id);
+        this.#change(id, pair);
       }
       const sample = pair?.[which];
       if (sample) columns.add(id, sample.timeMs, sample.wide ?? sample.number, sample.status);
@@ -114,15 +113,16 @@ export class LatestSamples {
       const unsigned = def.valueType === 'u64';
       const newest = toSample(row.newestMs, row.newest, row.status, unsigned);
       const usable = row.usableMs === null ? undefined : toSample(row.usableMs, row.usable, row.usableStatus ?? 0, unsigned);
-      this.#bySeries[row.series] = { newest, usable, isUsableUnknown: usable === undefined && row.usableStatus === null };
+      this.#bySeries[row.series] = { newest, usable, isUsableUnknown: usable === undefined && row.usableStatus === null, isChanged: false };
     }
     return undefinedSeries;
   }
 
   /** The newest sample of a series is this; its newest usable one is looked up when it is asked for. */
   replace(series: SeriesId, newest: Sample): void {
-    this.#bySeries[series] = { newest, usable: undefined, isUsableUnknown: true };
-    this.#changed.add(series);
+    const pair = { newest, usable: undefined, isUsableUnknown: true, isChanged: false };
+    this.#bySeries[series] = pair;
+    this.#change(series, pair);
   }
 
   /** Forgets what is older. */
@@ -154,7 +154,16 @@ export class LatestSamples {
 
   /** What `rows` said of these a moment ago is saved. */
   saved(series: readonly SeriesId[]): void {
-    for (const id of series) this.#changed.delete(id);
+    for (const id of series) {
+      this.#changed.delete(id);
+      const pair = this.#bySeries[id];
+      if (pair) pair.isChanged = false;
+    }
+  }
+
+  #change(series: SeriesId, pair: Pair): void {
+    pair.isChanged = true;
+    this.#changed.add(series);
   }
 }
 
