@@ -3,6 +3,7 @@ import type { SeriesDef, SeriesId } from '../../core/tag.ts';
 import { Block, encodeBlock } from './codec/block.ts';
 import { CorruptBlockError } from './codec/corrupt-block-error.ts';
 import { Habit } from './codec/habit.ts';
+import { Scratch } from './codec/scratch.ts';
 import { decodeTimes, encodeTimes } from './codec/times.ts';
 import type { Run } from './run.ts';
 
@@ -10,6 +11,9 @@ import type { Run } from './run.ts';
 const MAX_CACHED_TIMES = 1 << 20;
 /** Enough to see what is damaged; a broken disk must not fill the log. */
 const MAX_REPORTS = 100;
+
+/** Zeros, and never anything else. */
+const allGood = new Scratch((length) => new Uint32Array(length));
 
 /** A run as it lies in a table. */
 export interface StoredRun {
@@ -70,7 +74,7 @@ export class Blobs {
   encodeValues(series: SeriesId, run: Run, habit?: Habit): Uint8Array {
     const def = this.#definition(series);
     if (!def) throw new RangeError(`series ${series} has no definition`);
-    const status = run.status?.subarray(0, run.count) ?? new Uint32Array(run.count);
+    const status = (run.status ?? allGood.atLeast(run.count)).subarray(0, run.count);
     const { valueType, scale, offset } = def;
     if (valueType === 'string')
       return encodeBlock({ valueType, status, texts: Array.from({ length: run.count }, (_, index) => textAt(run, index)) });
@@ -81,7 +85,9 @@ export class Blobs {
 
   /** Null for no order. */
   encodeTies(order: Float64Array | undefined): Uint8Array | null {
-    return order ? encodeBlock({ valueType: 'f64', status: new Uint32Array(order.length), numbers: order }) : null;
+    return order
+      ? encodeBlock({ valueType: 'f64', status: allGood.atLeast(order.length).subarray(0, order.length), numbers: order })
+      : null;
   }
 
   /** Undefined when a blob is missing or damaged, which is reported. */

@@ -14,6 +14,7 @@ import { finishBlob, openBlob, startBlob } from './envelope.ts';
 import type { Habit } from './habit.ts';
 import { decodeIntegers, encodeIntegers } from './integer-stream.ts';
 import { usualStep } from './predictor.ts';
+import { Scratch } from './scratch.ts';
 
 const STEPS = 0;
 const GRID = 1;
@@ -33,6 +34,7 @@ const ROUND_MS = [1000, 100, 10, 1];
 
 const sampled = new Float64Array(SAMPLES);
 const sampledDistances = new Float64Array(SAMPLES);
+const integers = new Scratch((length) => new Float64Array(length));
 
 /**
  * A blob of 1 to 2^20 times. Throws RangeError when they are no integers of ±8.7e15 or do not ascend. With a habit, in the way of the
@@ -133,7 +135,7 @@ function encodeGrid(writer: ByteWriter, timesMs: Float64Array, periodMs: number,
   const count = timesMs.length;
   const base = timesMs[0] as number;
   if ((timesMs[count - 1] as number) - base >= GRID_SPAN_MS) return false;
-  const off = new Float64Array(count);
+  const off = integers.atLeast(count);
   const gaps: { place: number; periods: number }[] = [];
   let expected = 0;
   for (let i = 0; i < count; i++) {
@@ -184,7 +186,8 @@ function decodeGrid(reader: ByteReader, timesMs: Float64Array): void {
 
 function encodeSteps(writer: ByteWriter, timesMs: Float64Array): void {
   const count = timesMs.length;
-  const distances = new Float64Array(count);
+  const distances = integers.atLeast(count);
+  distances[0] = 0;
   const restarts: number[] = [0];
   let distance = 0;
   for (let i = 1; i < count; i++) {
