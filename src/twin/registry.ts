@@ -38,6 +38,9 @@ export interface TwinRegistryOptions {
   readonly isPackSource: (source: string) => boolean;
 }
 
+/** What some dozens of panels show: some hundreds of KiB with ten tags each. */
+const MAX_SHOWN = 256;
+
 /** A twin that a client makes. */
 export type NewTwin = Pick<Twin, 'tenant' | 'id' | 'name' | 'description' | 'type' | 'metadata'>;
 
@@ -51,6 +54,8 @@ export class TwinRegistry {
   readonly #twins = new Map<string, Twin>();
   /** Tags of each asset in the order of their making. */
   readonly #tags = new Map<string, Map<string, SeriesDef>>();
+  /** Twins with the sensors of their tags, by key, for as long as neither changes: panels ask for the same again and again. */
+  readonly #shown = new Map<string, { readonly twin: Twin; readonly shown: Twin }>();
   /** Changed since the last save, by key. */
   readonly #unsaved = new Map<string, Twin>();
   /** Deleted twins by key, with their last revision: no reading brings them back. */
@@ -118,6 +123,7 @@ export class TwinRegistry {
     const tags = this.#tags.get(key) ?? new Map<string, SeriesDef>();
     this.#tags.set(key, tags);
     tags.set(def.tag, def);
+    this.#shown.delete(key);
     if (this.#options.autoTwins && !this.#twins.has(key) && !this.#graves.has(key)) this.#addAuto(def);
   }
 
@@ -305,7 +311,13 @@ export class TwinRegistry {
   }
 
   #withTags(twin: Twin): Twin {
-    return withTagSensors(twin, this.#tags.get(keyOf(twin)));
+    const key = keyOf(twin);
+    const known = this.#shown.get(key);
+    if (known?.twin === twin) return known.shown;
+    const shown = withTagSensors(twin, this.#tags.get(key));
+    if (this.#shown.size >= MAX_SHOWN) this.#shown.clear();
+    this.#shown.set(key, { twin, shown });
+    return shown;
   }
 }
 

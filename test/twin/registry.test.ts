@@ -68,6 +68,22 @@ describe('a twin made of tags', () => {
     });
   });
 
+  it('shows a tag that was made and a unit that has changed since it was last asked for, among hundreds of others', () => {
+    const { registry } = box();
+    const sensors = () => registry.get('default', 'pump')?.sensors.map(({ id, unit }) => `${id} ${unit}`);
+    registry.define(tag('flow', { unit: 'l/h' }));
+    expect(sensors()).toEqual(['flow l/h']);
+    expect(registry.get('default', 'pump')).toBe(registry.get('default', 'pump'));
+    for (let index = 0; index < 300; index++) {
+      registry.define(tag('speed', { asset: `fan-${index}`, unit: 'rpm' }));
+      expect(registry.get('default', `fan-${index}`)?.sensors).toHaveLength(1);
+    }
+    registry.define(tag('flow', { unit: 'm3/h' }));
+    registry.define(tag('speed', { unit: 'rpm' }));
+    expect(sensors()).toEqual(['flow m3/h', 'speed rpm']);
+    expect(registry.get('default', 'fan-0')?.sensors).toHaveLength(1);
+  });
+
   it('is listed without the sensors of its tags, which it shows when it is asked for itself', () => {
     const { registry } = box();
     registry.define(tag('flow'));
