@@ -174,12 +174,12 @@ export class AlertBook {
 /** The same episode has the same id whenever it is found: a replay after a crash finds the alert that was there. */
 function idOf(watch: Watch, kind: 'condition' | 'no_data'): string {
   const { rule, asset, episode } = watch;
-  const beginMs = kind === 'condition' ? watch.hold.sinceMs : watch.usableMs;
+  const beginMs = kind === 'condition' ? watch.hold.sinceMs : watch.voices.usableMs;
   const identity = JSON.stringify([rule.tenant, rule.id, rule.revision, asset, kind, episode, beginMs]);
   return shortId('alert-', createHash('sha256').update(identity).digest());
 }
 
-function shownValue({ value, text, feed }: Watch): AlertValue {
+function shownValue({ voices: { value, text, feed } }: Watch): AlertValue {
   if (text !== undefined) return text;
   if (feed?.valueType === 'bool') return value !== 0;
   return feed?.valueType === 'f32' ? shortestF32(value) : value;

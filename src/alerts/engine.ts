@@ -121,7 +121,7 @@ export class RuleEngine {
     this.#watchCount -= entry.watches.size;
     for (const watch of entry.watches.values()) {
       if (watch.alertId !== undefined) this.#ports.episodes.end(watch, resolution, nowMs);
-      watch.leave();
+      watch.voices.leave();
     }
     entry.watches.clear();
   }
@@ -232,7 +232,7 @@ export class RuleEngine {
       return undefined;
     }
     const watch = new Watch(entry.rule, asset, this.#lines);
-    watch.heardMs = this.#engineMs;
+    watch.voices.heardMs = this.#engineMs;
     entry.watches.set(asset, watch);
     this.#watchCount++;
     return watch;

@@ -40,7 +40,7 @@ export class Feeds {
   /** The newest one hears first. */
   attach({ watch, series, source, valueType, criterion }: NewFeed): WatchFeed {
     const number = this.#free.pop() ?? this.#feeds.length;
-    const line = watch.takeLine();
+    const line = watch.voices.takeLine();
     const knownMs = Number.NEGATIVE_INFINITY;
     // Member by member: a copy by spread would have a shape of its own each time.
     const attached: WatchFeed = {
@@ -62,7 +62,7 @@ export class Feeds {
     this.#next[number] = this.#first[series] as number;
     this.#line[number] = line;
     this.#first[series] = number;
-    watch.join(attached);
+    watch.voices.join(attached);
     return attached;
   }
 

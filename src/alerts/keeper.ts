@@ -192,7 +192,7 @@ export class Keeper {
       watches: [...this.#watches],
       states: [...this.#watches].map((watch) => stateOf(watch, engineMs)),
     };
-    for (const watch of this.#watches) watch.savedMs = watch.lastMs;
+    for (const watch of this.#watches) watch.savedMs = watch.voices.lastMs;
     this.#alerts.clear();
     this.#rules.clear();
     this.#forgotten.clear();
@@ -253,7 +253,7 @@ interface Taken {
 
 /** A watch that waits for data gets older by itself. */
 function isOutdated(watch: Watch): boolean {
-  return watch.lastMs !== watch.savedMs || (watch.rule.condition.noDataMs !== undefined && watch.phase !== 'no_data');
+  return watch.voices.lastMs !== watch.savedMs || (watch.rule.condition.noDataMs !== undefined && watch.phase !== 'no_data');
 }
 
 function stateOf(watch: Watch, engineMs: number): StoredRuleState {

@@ -18,23 +18,26 @@ export interface SavedFeed extends SavedSamples {
 }
 
 /** The samples are those of the source that counts. */
-export interface WatchState extends SavedSamples {
-  readonly phase: RuleState;
+export interface SavedVoices extends SavedSamples {
   /** Absent before there is one, and in what an older version saved. */
   readonly source?: string;
   readonly valueType?: ValueType;
+  readonly paused: boolean;
+  /** The other sources; absent in what an older version saved. */
+  readonly others?: readonly SavedFeed[];
+}
+
+export interface WatchState extends SavedVoices {
+  readonly phase: RuleState;
   readonly sinceMs: number | null;
   readonly heldMs: number;
   /** Absent in what an older version saved. */
   readonly countedMs?: number | null;
   readonly standingMs?: number | null;
-  readonly paused: boolean;
   readonly quietMs: number;
   readonly episode: number;
   readonly alertId: string | null;
   readonly shelvedUntilMs: number | null;
-  /** The other sources; absent in what an older version saved. */
-  readonly others?: readonly SavedFeed[];
 }
 
 export const NOTHING_SAID: SavedSamples = { lastMs: null, usableMs: null, value: null, previousMs: null, previousValue: null };

@@ -8,23 +8,12 @@
 import type { UnixMs } from '../core/time.ts';
 import type { Resolution } from './alert.ts';
 import type { Criterion } from './criterion.ts';
-import { type Feed, isOf, restoreFeed, savedFeed } from './feed.ts';
+import type { Feed } from './feed.ts';
 import { Hold } from './hold.ts';
-import {
-  HEARD_MS,
-  LAST_MS,
-  type Lines,
-  PREVIOUS_MS,
-  PREVIOUS_VALUE,
-  rateOf,
-  type Sample,
-  STEADY_FEED,
-  STEADY_LOW,
-  USABLE_MS,
-  VALUE,
-} from './lines.ts';
+import type { Lines, Sample } from './lines.ts';
 import type { Rule, RuleState } from './rule.ts';
-import { finite, NOTHING_SAID, type WatchState } from './watch-state.ts';
+import { Voices } from './voices.ts';
+import { finite, type WatchState } from './watch-state.ts';
 
 /** Who hears of what comes of the samples. */
 export interface Episodes {
@@ -35,16 +24,10 @@ export interface Episodes {
   staleAfterMs(watch: Watch): number;
 }
 
-const NEVER = Number.NEGATIVE_INFINITY;
-
 export class Watch {
   rule: Rule;
   readonly asset: string;
-  text: string | undefined;
-  /** The series by which the usable sample that counts came: of them all the last to arrive; before the first one any that feeds this. */
-  feed: Feed | undefined;
-  /** All of them. */
-  readonly feeds: Feed[] = [];
+  readonly voices: Voices;
   /** While pending. */
   readonly hold = new Hold();
   /** The sample that counts has not been judged since this began, and its source had vouched for it until then; NaN for one that has. */
@@ -53,100 +36,56 @@ export class Watch {
   episode = 0;
   /** The open alert. */
   alertId: string | undefined;
-  /** `lastMs` when it was last saved. */
+  /** `voices.lastMs` when it was last saved. */
   savedMs = Number.NaN;
   /** Until then its alerts are not notified. */
   shelvedUntilMs: UnixMs | undefined;
   #phase: RuleState = 'ok';
-  #lines: Lines;
-  /** That of the feed; before there is one, that of the first to come. */
-  #line: number;
 
   constructor(rule: Rule, asset: string, lines: Lines) {
     this.rule = rule;
     this.asset = asset;
-    this.#lines = lines;
-    this.#line = lines.take();
-  }
-
-  /** The line for another feed. */
-  takeLine(): number {
-    return this.feeds.length === 0 ? this.#line : this.#lines.take();
-  }
-
-  join(feed: Feed): void {
-    this.feeds.push(feed);
-    this.feed ??= feed;
+    this.voices = new Voices(lines);
   }
 
   get phase(): RuleState {
     return this.#phase;
   }
 
-  get isPaused(): boolean {
-    return this.feed?.isPaused === true;
+  /** The one that counts. */
+  get feed(): Feed | undefined {
+    return this.voices.feed;
   }
 
-  /** Of the feed's newest sample, bad or not. */
-  get lastMs(): number {
-    return this.#get(LAST_MS);
+  get feeds(): readonly Feed[] {
+    return this.voices.feeds;
   }
 
-  get usableMs(): number {
-    return this.#get(USABLE_MS);
-  }
-
-  get value(): number {
-    return this.#get(VALUE);
-  }
-
-  /** The engine's own time when it last heard of a usable sample, of whatever feed. */
-  get heardMs(): number {
-    const { numbers } = this.#lines;
-    return this.feeds.reduce((latestMs, { line }) => Math.max(latestMs, numbers[line + HEARD_MS] as number), this.#get(HEARD_MS));
-  }
-
-  set heardMs(engineMs: number) {
-    this.#set(HEARD_MS, engineMs);
-  }
-
-  /** Its rule is no more: the lines go back, and whoever still holds this sees it as it was. */
-  leave(): void {
-    const { feeds } = this;
-    for (const { line } of feeds.splice(0)) if (line !== this.#line) this.#lines.giveBack(line);
-    this.#lines = this.#lines.giveBack(this.#line);
-    this.#line = 0;
-  }
-
-  /** A sample without a value that can be compared. It speaks for its own source, whatever type that spoke in: what another said stands as before. */
+  /** A sample without a value that can be compared. */
   hearBad(feed: Feed, timeMs: UnixMs): void {
-    if (timeMs < this.#lastOf(feed)) return;
-    this.#lines.numbers[feed.line + LAST_MS] = timeMs;
-    for (const each of this.feeds) if (each.source === feed.source) each.isPaused = true;
+    if (timeMs < this.voices.lastOf(feed)) return;
+    this.voices.pause(feed, timeMs);
     this.savedMs = Number.NaN;
-    if (this.isPaused) this.#unsettle();
   }
 
   /** A usable sample that the criterion takes. */
   hear(feed: Feed, sample: Sample, episodes: Episodes): void {
-    const { timeMs, text } = sample;
-    const lastMs = this.#lastOf(feed);
+    const { voices } = this;
+    const { timeMs } = sample;
+    const lastMs = voices.lastOf(feed);
     if (timeMs < lastMs) return;
     const spanMs = this.#phase === 'pending' ? this.#spanOf(lastMs, timeMs, episodes) : 0;
     this.#standingMs = Number.NaN;
-    this.#turnTo(feed);
-    if (feed.criterion.isRate) this.#remember(timeMs);
-    this.#lines.put(this.#line, sample);
-    this.text = text;
-    feed.isPaused = false;
+    if (voices.turnTo(feed)) this.savedMs = Number.NaN;
+    voices.take(feed, sample);
     if (this.#phase === 'no_data') {
       this.#phase = 'ok';
       episodes.end(this, 'data_returned', timeMs);
     }
-    const judged = feed.criterion.isRate ? this.#rate() : sample.value;
+    const judged = feed.criterion.isRate ? voices.rate : sample.value;
     if (feed.criterion.isRate && !Number.isFinite(judged)) {
       this.hold.count(0, timeMs); // the first sample of its source, or the first behind a pause
-      this.#unsettle();
+      voices.unsettle();
     } else {
       this.#judge(feed.criterion, judged, spanMs, episodes);
       this.#settle(feed, judged);
@@ -155,8 +94,8 @@ export class Watch {
 
   /** Of the newest usable sample. */
   #judge(criterion: Criterion, judged: number, spanMs: number, episodes: Episodes): void {
-    const { text } = this;
-    const timeMs = this.usableMs as UnixMs;
+    const { text } = this.voices;
+    const timeMs = this.voices.usableMs as UnixMs;
     if (this.#phase === 'firing') {
       if (!criterion.clears(judged, text)) return;
       this.#phase = 'ok';
@@ -173,7 +112,7 @@ export class Watch {
   /** The newest sample, of `feed`, is known to stand until `untilMs` of the samples' time: as if it came again, and came when this began. */
   stand(untilMs: number, { criterion }: Feed, episodes: Episodes): void {
     if (untilMs > this.#standingMs) {
-      if (criterion.holds(this.value, this.text)) this.#beginToHold(this.#standingMs);
+      if (criterion.holds(this.voices.value, this.voices.text)) this.#beginToHold(this.#standingMs);
       this.#standingMs = Number.NaN;
     }
     const { countedMs, heldMs } = this.hold;
@@ -186,19 +125,22 @@ export class Watch {
 
   /** True where what its source vouches for may change something. */
   get mayStand(): boolean {
-    return !this.isPaused && (this.#phase === 'pending' || (this.#phase === 'ok' && !Number.isNaN(this.#standingMs)));
+    return !this.voices.isPaused && (this.#phase === 'pending' || (this.#phase === 'ok' && !Number.isNaN(this.#standingMs)));
   }
 
-  /** The feed's source vouches for it until `untilMs` of the samples' time: where that goes on, a usable sample is heard of as it were. */
+  /**
+   * The feed's source vouches for it until `untilMs` of the samples' time: where that goes on, a usable sample is heard of as it were. The one
+   * that counts is judged anew when its own source vouches for it again, whichever ended the silence.
+   */
   vouch(feed: Feed, untilMs: number, engineMs: number, episodes: Episodes): void {
     const goesOn = untilMs > feed.vouchedMs && !feed.isPaused;
     feed.vouchedMs = untilMs;
     if (!goesOn) return;
-    this.heardMs = engineMs;
+    this.voices.heardMs = engineMs;
     if (this.#phase !== 'no_data') return;
     this.#phase = 'ok';
     episodes.end(this, 'data_returned', untilMs as UnixMs);
-    if (feed === this.feed) this.awaitStanding(untilMs);
+    if (this.feed) this.awaitStanding(this.feed.vouchedMs);
   }
 
   /**
@@ -206,46 +148,39 @@ export class Watch {
    * if no other source has a newer one.
    */
   seed(feed: Feed, sample: Sample, standsUntilMs: number): void {
-    this.#lines.put(feed.line, sample);
-    if (sample.timeMs < this.usableMs) return;
-    this.#turnTo(feed);
-    this.text = sample.text;
-    this.awaitStanding(standsUntilMs);
+    if (this.voices.place(feed, sample)) this.awaitStanding(standsUntilMs);
   }
 
   /** The newest sample is to be judged again as soon as its source vouches for it beyond `standsUntilMs`. That of a rate of change says nothing. */
   awaitStanding(standsUntilMs: number): void {
-    const isKnown = this.usableMs !== NEVER && this.feed?.criterion.isRate === false;
-    this.#standingMs = isKnown ? Math.max(this.usableMs, standsUntilMs) : Number.NaN;
+    const { isHeard, usableMs, feed } = this.voices;
+    this.#standingMs = isHeard && feed?.criterion.isRate === false ? Math.max(usableMs, standsUntilMs) : Number.NaN;
     this.savedMs = Number.NaN;
   }
 
   /** Nothing usable has come for as long as the rule grants. */
   miss(engineMs: number, nowMs: UnixMs, episodes: Episodes): void {
     const { noDataMs } = this.rule.condition;
-    if (noDataMs === undefined || this.#phase === 'firing' || this.#phase === 'no_data' || engineMs - this.heardMs < noDataMs) return;
+    if (noDataMs === undefined || this.#phase === 'firing' || this.#phase === 'no_data' || engineMs - this.voices.heardMs < noDataMs)
+      return;
     this.#fire('no_data', nowMs, episodes);
   }
 
   /** Begins anew; what is late stays late. */
   reset(engineMs: number): void {
     this.#phase = 'ok';
-    this.hold.heldMs = 0;
-    this.heardMs = engineMs;
-    this.#unsettle();
+    this.voices.heardMs = engineMs;
+    this.voices.unsettle();
   }
 
   saved(engineMs: number): WatchState {
-    const { phase, hold, feed, feeds, episode } = this;
-    const { numbers } = this.#lines;
+    const { phase, hold, voices, episode } = this;
     return {
       phase,
-      ...(feed ? savedFeed(feed, numbers) : { ...NOTHING_SAID, paused: false }),
-      value: this.text ?? finite(this.value),
+      ...voices.saved(),
       ...hold.saved(),
       standingMs: finite(this.#standingMs),
-      others: feeds.filter((other) => other !== feed && this.#lastOf(other) !== NEVER).map((other) => savedFeed(other, numbers)),
-      quietMs: engineMs - this.heardMs,
+      quietMs: engineMs - voices.heardMs,
       episode,
       alertId: this.alertId ?? null,
       shelvedUntilMs: this.shelvedUntilMs ?? null,
@@ -254,55 +189,20 @@ export class Watch {
 
   /** All feeds are there. */
   restore(state: WatchState, engineMs: number): void {
-    const { numbers } = this.#lines;
-    const feed = this.feeds.find((each) => isOf(each, state)) ?? this.feed;
-    if (feed) this.#turnTo(feed);
-    if (feed) restoreFeed(feed, numbers, state);
-    for (const saved of state.others ?? []) {
-      const other = this.feeds.find((each) => isOf(each, saved));
-      if (other) restoreFeed(other, numbers, saved);
-    }
-    this.text = typeof state.value === 'string' ? state.value : undefined;
+    this.voices.restore(state);
     this.#phase = state.phase;
-    this.hold.restore(state, this.usableMs);
+    this.hold.restore(state, this.voices.usableMs);
     this.#standingMs = state.standingMs ?? Number.NaN;
-    this.heardMs = engineMs - state.quietMs;
+    this.voices.heardMs = engineMs - state.quietMs;
     this.episode = state.episode;
     this.alertId = state.alertId ?? undefined;
     this.shelvedUntilMs = (state.shelvedUntilMs ?? undefined) as UnixMs | undefined;
-    this.#unsettle();
-  }
-
-  /** Of its newest sample. What is older is late and raises nothing: by the clock of this source, whatever others have said. */
-  #lastOf({ line }: Feed): number {
-    return this.#lines.numbers[line + LAST_MS] as number;
-  }
-
-  /** From now on what this feed says counts. */
-  #turnTo(feed: Feed): void {
-    if (feed === this.feed) return;
-    this.#unsettle();
-    this.feed = feed;
-    this.#line = feed.line;
-    this.savedMs = Number.NaN;
   }
 
   /** What counts of the time up to then, which the source last told of at `fromMs`: none behind a pause. */
   #spanOf(fromMs: number, timeMs: number, episodes: Episodes): number {
-    if (this.isPaused || this.usableMs === NEVER) return 0;
+    if (this.voices.isPaused || !this.voices.isHeard) return 0;
     return this.hold.spanOf(fromMs, timeMs, () => episodes.staleAfterMs(this));
-  }
-
-  /** The change in one second up to the newest usable sample. */
-  #rate(): number {
-    return rateOf(this.value - this.#get(PREVIOUS_VALUE), this.usableMs - this.#get(PREVIOUS_MS));
-  }
-
-  /** Before a usable sample is taken. One of the same time as the newest takes its place. */
-  #remember(timeMs: UnixMs): void {
-    if (timeMs === this.usableMs) return;
-    this.#set(PREVIOUS_MS, this.isPaused ? NEVER : this.usableMs);
-    this.#set(PREVIOUS_VALUE, this.isPaused ? Number.NaN : this.value);
   }
 
   #beginToHold(timeMs: number): void {
@@ -319,30 +219,13 @@ export class Watch {
     this.episode++;
     if (episodes.begin(this, kind, timeMs)) this.#phase = kind === 'condition' ? 'firing' : 'no_data';
     else this.episode--;
-    this.#unsettle();
+    this.voices.unsettle();
   }
 
-  /** Says which samples of the feed change nothing from now on: none while time counts, nor of texts. */
-  #settle({ number, criterion }: Feed, judged: number): void {
+  /** What changes nothing from now on: nothing while time counts, nor of texts. */
+  #settle(feed: Feed, judged: number): void {
     const hasFired = this.#phase === 'firing';
-    if (this.text !== undefined || !(hasFired || this.#phase === 'ok')) {
-      this.#unsettle();
-      return;
-    }
-    this.#set(STEADY_FEED, criterion.isRate ? -number : number);
-    criterion.bands(hasFired).around(judged, this.#lines.numbers, this.#line + STEADY_LOW);
-  }
-
-  /** Every sample may change something. */
-  #unsettle(): void {
-    this.#set(STEADY_FEED, 0);
-  }
-
-  #get(column: number): number {
-    return this.#lines.numbers[this.#line + column] as number;
-  }
-
-  #set(column: number, value: number): void {
-    this.#lines.numbers[this.#line + column] = value;
+    if (this.voices.text !== undefined || !(hasFired || this.#phase === 'ok')) this.voices.unsettle();
+    else this.voices.settle(feed, judged, hasFired);
   }
 }

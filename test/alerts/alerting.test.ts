@@ -202,6 +202,58 @@ describe('alerting', () => {
     await rig.kill();
   });
 
+  it('judges a value anew when its own source vouches for it again, though another one ended the silence', async () => {
+    const { rig, series, open } = await rigWith(draft({ durationMs: 20_000, noDataMs: 10_000 }));
+    const other = rig.series('Pump_001', 'temperature', { source: 'scada' });
+    const vouch = async (by: number, from: number, to: number) => {
+      rig.vouching = by as typeof series;
+      for (let second = from; second < to; second++) {
+        rig.standsUntil = MORNING_MS + second * 1_000;
+        await rig.pass(1_000);
+      }
+    };
+    rig.hear(other, MORNING_MS, 20);
+    rig.hear(series, MORNING_MS, 90);
+    await rig.pass(12_000);
+    expect(open()).toMatchObject([{ kind: 'no_data' }]);
+    await vouch(other, 12, 14);
+    expect(open()).toEqual([]);
+    await vouch(series, 14, 40);
+    expect(open()).toMatchObject([{ kind: 'condition', value: 90 }]);
+    await rig.kill();
+  });
+
+  it('judges a value that stood when its rule was made as soon as its source vouches for it, after a restart too', async () => {
+    const { rig, series, open } = await rigWith(draft({ value: 95 }));
+    rig.standsUntil = MORNING_MS;
+    rig.hear(series, MORNING_MS, 90);
+    const { id } = await rig.alerting.rules.create('default', draft());
+    await rig.alerting.close();
+    await rig.kill();
+    await rig.start();
+    await rig.pass(2_000);
+    expect(open()).toEqual([]);
+    rig.standsUntil = MORNING_MS + 2_000;
+    await rig.pass(1_000);
+    expect(open()).toMatchObject([{ ruleId: id, value: 90 }]);
+    await rig.kill();
+  });
+
+  it('remembers over a crash that a source took back what it said in another type, long before', async () => {
+    const { rig, series, open } = await rigWith(draft({ durationMs: 30_000 }));
+    const texts = rig.series('Pump_001', 'temperature', { valueType: 'string' });
+    rig.hear(series, MORNING_MS, 90);
+    await rig.pass(61_000);
+    rig.hear(texts, MORNING_MS + 61_000, null);
+    await rig.pass(61_000);
+    await rig.kill();
+    await rig.start();
+    rig.hear(series, MORNING_MS + 122_000, 90);
+    await rig.pass(1_000);
+    expect(open()).toEqual([]);
+    await rig.kill();
+  });
+
   it('raises a new alert after the duration when one is resolved whose condition holds on', async () => {
     const { rig, series, open } = await rigWith(draft({ durationMs: 10_000 }));
     for (const second of [0, 10]) rig.hear(series, MORNING_MS + second * 1_000, 90);

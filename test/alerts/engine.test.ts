@@ -12,16 +12,19 @@ import { draft } from './rig.ts';
 /** An engine with a diary of what began and ended. */
 class Bench {
   readonly diary: string[] = [];
+  /** No alert can be opened. */
+  isFull = false;
   readonly engine = new RuleEngine({
     episodes: {
       begin: (watch) => {
-        watch.alertId = `${watch.rule.id} at ${watch.value}`;
+        if (this.isFull) return false;
+        watch.alertId = `${watch.rule.id} at ${watch.voices.value}`;
         this.diary.push(`begin ${watch.alertId} by ${watch.feed?.source}`);
         return true;
       },
       end: (watch, resolution) => {
         watch.alertId = undefined;
-        this.diary.push(`end ${watch.rule.id} ${resolution} at ${watch.value}`);
+        this.diary.push(`end ${watch.rule.id} ${resolution} at ${watch.voices.value}`);
       },
       staleAfterMs: () => 30_000,
     },
@@ -50,6 +53,11 @@ class Bench {
   /** A reading of the next second; null is a bad one. */
   hear(series: number, value: number | null): void {
     this.#nowMs += 1_000;
+    this.hearAgain(series, value);
+  }
+
+  /** Another one of the same time as the newest. */
+  hearAgain(series: number, value: number | null): void {
     this.engine.number(series as SeriesId, this.#nowMs as UnixMs, value ?? Number.NaN, value === null ? BAD : GOOD, false);
   }
 
@@ -72,7 +80,7 @@ describe('the alert engine', () => {
     const nearly = Math.fround(80.1); // less than 80.1
     for (const series of [1, 1, 2, 2, 1, 1, 2]) bench.hear(series, nearly);
     expect(bench.diary).toEqual([`begin hot at ${nearly} by scada`, `end hot cleared at ${nearly}`, `begin hot at ${nearly} by scada`]);
-    expect(bench.watch('hot').value).toBe(nearly);
+    expect(bench.watch('hot').voices.value).toBe(nearly);
     expect(bench.engine.evaluations).toBe(7);
   });
 
@@ -104,6 +112,35 @@ describe('the alert engine', () => {
     expect(bench.diary).toEqual(['begin fast at 120 by plc', 'end fast cleared at 121']);
   });
 
+  it('takes a reading of the same time as the newest in its place, good or bad, and its rate from the one before both', () => {
+    const bench = new Bench();
+    bench.define(1);
+    bench.add('hot');
+    bench.add('fast', { operator: 'rate_of_change', value: 10 });
+    bench.add('long', { durationMs: 2_000 });
+    for (const value of [20, 21]) bench.hear(1, value);
+    bench.hearAgain(1, 90);
+    expect(bench.diary.sort()).toEqual(['begin fast at 90 by plc', 'begin hot at 90 by plc']);
+    bench.hearAgain(1, null);
+    for (const _ of [1, 2]) bench.hear(1, 90);
+    expect(bench.diary).toHaveLength(3); // the rate is over; and behind the bad one the first of these two seconds does not count
+    expect(bench.diary).toContain('end fast cleared at 90');
+    bench.hear(1, 90);
+    expect(bench.diary.at(-1)).toBe('begin long at 90 by plc');
+  });
+
+  it('counts an alert only when it is opened, so that a replay gives it the same number', () => {
+    const bench = new Bench();
+    bench.define(1);
+    bench.add('hot');
+    bench.isFull = true;
+    for (const value of [90, 91, 92]) bench.hear(1, value);
+    bench.isFull = false;
+    bench.hear(1, 93);
+    expect(bench.diary).toEqual(['begin hot at 93 by plc']);
+    expect(bench.watch('hot').episode).toBe(1);
+  });
+
   it('lets a duration begin anew when the condition has not held between', () => {
     const bench = new Bench();
     bench.define(1);
@@ -128,8 +165,8 @@ describe('the alert engine', () => {
     expect(bench.diary).toEqual(['begin fourth at 95 by plc']);
     bench.hear(1, 20);
     expect(bench.diary.slice(1).sort()).toEqual(['first', 'fourth', 'third'].map((id) => `end ${id} cleared at 20`));
-    expect(gone).toMatchObject({ value: 90, lastMs: MORNING_MS + 1_000 });
-    expect(['first', 'third', 'fourth', 'fifth'].map((id) => bench.watch(id).value)).toEqual([20, 20, 20, 20]);
+    expect(gone.voices).toMatchObject({ value: 90, lastMs: MORNING_MS + 1_000 });
+    expect(['first', 'third', 'fourth', 'fifth'].map((id) => bench.watch(id).voices.value)).toEqual([20, 20, 20, 20]);
   });
 
   it('holds apart thousands of series and rules, more than it had room for at first', () => {
