@@ -216,12 +216,13 @@ export class Keeper {
     };
   }
 
-  /** What has changed since goes before what was taken. */
+  /** What has changed since goes before what was taken; nothing of a rule comes back that has ended or begun anew meanwhile. */
   #putBack(taken: Taken): void {
+    const isPresent = (rule: RuleKey) => !this.#forgotten.has(keyOf(rule));
     for (const alert of taken.alerts) if (!this.#alerts.has(alert.id)) this.#alerts.set(alert.id, alert);
+    for (const rule of taken.rules.filter(isPresent)) this.#rules.set(keyOf(rule), rule);
+    for (const watch of taken.watches) if (isPresent(watch.rule)) this.#watches.add(watch);
     for (const key of taken.forgotten) this.#forgotten.set(keyOf(key), key);
-    for (const rule of taken.rules) if (!this.#rules.has(keyOf(rule))) this.#rules.set(keyOf(rule), rule);
-    for (const watch of taken.watches) this.#watches.add(watch);
     this.#wantsCheckpoint ||= taken.isCheckpoint;
     this.#unsavedSinceMs = taken.sinceMs ?? this.#unsavedSinceMs;
   }

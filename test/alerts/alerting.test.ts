@@ -1,6 +1,7 @@
 /** What time and people do to alerts: missing data, standing values, shelving, resolving by hand, and a disk that cannot save. */
 import { describe, expect, it } from 'vitest';
 import type { RuleDraft } from '../../src/alerts/rule.ts';
+import { GatewayError } from '../../src/core/errors.ts';
 import { MORNING_MS } from '../support/manual-clock.ts';
 import { AlertRig, draft } from './rig.ts';
 
@@ -245,10 +246,10 @@ describe('alerting', () => {
     rig.hear(series, MORNING_MS, 90);
     await rig.pass(61_000);
     rig.hear(texts, MORNING_MS + 61_000, null);
-    await rig.pass(61_000);
+    await rig.pass(122_000); // two checkpoints: the reading lies before the place from where a restart plays
     await rig.kill();
     await rig.start();
-    rig.hear(series, MORNING_MS + 122_000, 90);
+    rig.hear(series, MORNING_MS + 183_000, 90);
     await rig.pass(1_000);
     expect(open()).toEqual([]);
     await rig.kill();
@@ -417,6 +418,27 @@ describe('alerting', () => {
     await rig.pass(1_000);
     expect(rig.records.all()).toMatchObject([{ id: open()[0]?.id, status: 'active' }]);
     expect(rig.notices).toHaveLength(1);
+    await rig.kill();
+  });
+
+  it('forgets what a rule had come to before it was changed, though saving that was being tried when it was', async () => {
+    const { rig, series } = await rigWith(draft());
+    const { id } = await rig.alerting.rules.create('default', draft({ value: 10, durationMs: 60_000 }));
+    rig.hear(series, MORNING_MS, 50);
+    const { records } = rig;
+    const save = records.saveAlerts;
+    let refuse = (_error: Error) => {};
+    records.saveAlerts = () => new Promise((_, reject) => (refuse = reject));
+    const checkpoint = rig.alerting.close().catch((error) => error);
+    await rig.pass(250);
+    await rig.alerting.rules.change({ tenant: 'default', id }, () => draft({ value: 20, durationMs: 60_000 }));
+    records.saveAlerts = save;
+    refuse(new GatewayError('disk_full', 'no space left'));
+    expect(await checkpoint).toMatchObject({ code: 'disk_full' });
+    await rig.pass(1_000);
+    const { states } = await rig.records.ruleStates();
+    const [state] = states.filter(({ ruleId, asset }) => ruleId === id && asset === 'Pump_001');
+    expect(state?.body).toMatchObject({ phase: 'ok', sinceMs: null });
     await rig.kill();
   });
 

@@ -3,6 +3,7 @@ import { describe, expect, it } from 'vitest';
 import { RuleEngine } from '../../src/alerts/engine.ts';
 import type { Condition, Rule } from '../../src/alerts/rule.ts';
 import type { Watch } from '../../src/alerts/watch.ts';
+import type { WatchState } from '../../src/alerts/watch-state.ts';
 import { BAD, GOOD } from '../../src/core/status.ts';
 import { DEFAULT_TENANT, type SeriesDef, type SeriesId } from '../../src/core/tag.ts';
 import type { UnixMs } from '../../src/core/time.ts';
@@ -121,12 +122,42 @@ describe('the alert engine', () => {
     for (const value of [20, 21]) bench.hear(1, value);
     bench.hearAgain(1, 90);
     expect(bench.diary.sort()).toEqual(['begin fast at 90 by plc', 'begin hot at 90 by plc']);
+    bench.hearAgain(1, 95);
+    expect(bench.watch('fast').saved(0)).toMatchObject({ value: 95, previousValue: 20 });
     bench.hearAgain(1, null);
     for (const _ of [1, 2]) bench.hear(1, 90);
     expect(bench.diary).toHaveLength(3); // the rate is over; and behind the bad one the first of these two seconds does not count
     expect(bench.diary).toContain('end fast cleared at 90');
     bench.hear(1, 90);
     expect(bench.diary.at(-1)).toBe('begin long at 90 by plc');
+  });
+
+  it('knows after a restart all that it knew of each source, of each type that it spoke in', () => {
+    const before = new Bench();
+    const after = new Bench();
+    for (const bench of [before, after]) {
+      bench.define(1);
+      bench.define(2, { valueType: 'i64' });
+      bench.define(3, { source: 'scada' });
+    }
+    before.add('fast', { operator: 'rate_of_change', value: 10, durationMs: 3_000 });
+    for (const [series, value] of [
+      [1, 20],
+      [1, 21],
+      [2, 5],
+      [2, 7],
+      [3, 40],
+      [1, 22],
+      [3, 51],
+      [2, null],
+      [3, 90],
+    ] as const)
+      before.hear(series, value);
+    const state: WatchState = JSON.parse(JSON.stringify(before.watch('fast').saved(60_000)));
+    expect(state).toMatchObject({ phase: 'pending', source: 'scada', previousValue: 51, others: [{ paused: true }, { paused: true }] });
+    after.engine.add(ruleOf('fast', before.watch('fast').rule.condition), new Map([['Pump_001', state]]));
+    expect(JSON.parse(JSON.stringify(after.watch('fast').saved(60_000)))).toEqual({ ...state, quietMs: expect.anything() });
+    expect(after.watch('fast').voices.heardMs).toBe(-state.quietMs);
   });
 
   it('counts an alert only when it is opened, so that a replay gives it the same number', () => {
