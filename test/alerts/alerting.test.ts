@@ -421,6 +421,22 @@ describe('alerting', () => {
     await rig.kill();
   });
 
+  it('saves what a checkpoint that failed had taken with the next one, before a crash takes it', async () => {
+    const { rig, series, open } = await rigWith(draft({ durationMs: 30_000 }));
+    rig.hear(series, MORNING_MS, 90);
+    rig.records.failing = true;
+    await rig.pass(61_000);
+    rig.records.failing = false;
+    await rig.pass(1_000);
+    rig.durable = rig.log.length;
+    await rig.pass(61_000); // another one: the reading lies before the place from where a restart plays
+    await rig.kill();
+    await rig.start();
+    rig.hear(series, MORNING_MS + 30_000, 90);
+    expect(open()).toMatchObject([{ triggeredMs: MORNING_MS + 30_000 }]);
+    await rig.kill();
+  });
+
   it('forgets what a rule had come to before it was changed, though saving that was being tried when it was', async () => {
     const { rig, series } = await rigWith(draft());
     const { id } = await rig.alerting.rules.create('default', draft({ value: 10, durationMs: 60_000 }));

@@ -52,7 +52,17 @@ function running(first: Said) {
     p.supervisor.add(spec, CREATED_MS);
   }
   registry.start(p.supervisor);
-  const createdTimes = async (sources: readonly { readonly id: string }[]) => new Map(sources.map(({ id }) => [id, CREATED_MS]));
+  let gate = Promise.resolve();
+  let release = () => {};
+  const hold = () => {
+    gate = new Promise((resolve) => {
+      release = resolve;
+    });
+  };
+  const createdTimes = async (sources: readonly { readonly id: string }[]) => {
+    if (sources.length > 0) await gate;
+    return new Map(sources.map(({ id }) => [id, CREATED_MS]));
+  };
   const twins = new TwinRegistry({ clock: b.clock, log: silentLog, records, autoTwins: true, isPackSource: () => false });
   const { alerting } = new AlertRig();
   const policies: unknown[] = [];
@@ -75,7 +85,24 @@ function running(first: Said) {
   const reload = new Reload(config, parts);
   const take = (said: Said) => reload.take(load(folder, said));
   const path = folder.path('config.yaml');
-  return { b, p, reload, registry, settings, egress, files, twins, alerting, policies, channels, path, lines, take };
+  return {
+    b,
+    p,
+    reload,
+    registry,
+    settings,
+    egress,
+    files,
+    twins,
+    alerting,
+    policies,
+    channels,
+    path,
+    lines,
+    take,
+    hold,
+    release: () => release(),
+  };
 }
 
 describe('a configuration that is read again', () => {
@@ -116,6 +143,24 @@ describe('a configuration that is read again', () => {
     ]);
     expect(r.lines).toEqual([[{ sources: { added: ['d'], changed: ['b'], removed: ['c'] } }, 'the configuration was read again']]);
     await r.p.supervisor.stop();
+  });
+
+  it('is taken whole before the next one, whatever that takes', async () => {
+    const r = running({ sources: {} });
+    r.hold();
+    const first = r.take({ sources: { a: 1 } });
+    const second = r.take({ sources: {} });
+    await r.b.clock.advance(0);
+    r.release();
+    await Promise.all([first, second]);
+    expect(r.p.supervisor.list()).toEqual([]);
+  });
+
+  it('says from now on which files sources made over the API may name', async () => {
+    const r = running({ sources: {} });
+    expect(r.files.denial('/etc/twinbox/keys/plc.pem')).toBeDefined();
+    await r.take({ sources: {}, more: 'security: { files: { allow: [/etc/twinbox/keys] } }' });
+    expect(r.files.denial('/etc/twinbox/keys/plc.pem')).toBeUndefined();
   });
 
   it('takes tenants, tokens and egress rules at once', async () => {

@@ -6,6 +6,7 @@ import { Standing } from '../../src/app/standing.ts';
 import { silentLog } from '../../src/core/log.ts';
 import { BAD, GOOD } from '../../src/core/status.ts';
 import { API_SOURCE, type Scalar } from '../../src/core/tag.ts';
+import type { SourceSpec } from '../../src/ingest/source.ts';
 import { draft } from '../alerts/rig.ts';
 import { bench, open } from '../ingest/bench.ts';
 import { source } from '../ingest/fake-driver.ts';
@@ -65,6 +66,9 @@ function plant(kind: Kind) {
   return {
     b,
     door,
+    series,
+    sources,
+    standing,
     say,
     rule: (condition: Partial<RuleDraft['condition']>) => alerting.rules.create('default', draft({ assetId: 'pump', ...condition })),
     alerting,
@@ -132,6 +136,28 @@ describe('missing data', () => {
 });
 
 describe('a value that stands', () => {
+  it('does so while the link does, and no longer than the loss of it', async () => {
+    const p = plant('opcua');
+    await p.pass(1, 92);
+    const untilMs = p.standing.standsUntilMs(p.series);
+    await p.pass(5);
+    expect(p.standing.standsUntilMs(p.series)).toBe(untilMs + 5_000);
+    p.door.lost();
+    const lostMs = p.standing.standsUntilMs(p.series);
+    await p.pass(5);
+    expect(p.standing.standsUntilMs(p.series)).toBe(lostMs);
+    await p.end();
+  });
+
+  it('goes by the period that its source has now, some seconds after that was changed', async () => {
+    const p = plant('polled');
+    expect(p.standing.periodMs('default', 'pump', 'temperature')).toBe(1_000);
+    p.sources[0] = { ...(p.sources[0] as SourceSpec), config: { polling_interval_ms: 5_000 } };
+    await p.pass(11);
+    expect(p.standing.periodMs('default', 'pump', 'temperature')).toBe(5_000);
+    await p.end();
+  });
+
   it('is judged by a new rule, after its duration', async () => {
     const p = plant('polled');
     await p.pass(10, 92);
