@@ -38,6 +38,7 @@ const FLOORS = {
 const PACKAGES = {
   zod: ['src/(drivers|config|api)/', 'src/alerts/(notify/)?schema\\.ts'],
   'modbus-serial': ['src/drivers/modbus/', 'src/cli/demo/'],
+  serialport: ['src/drivers/modbus/'],
   'node-opcua-[a-z-]+': ['src/drivers/opcua/', 'src/system/self-signed\\.ts'],
   'node-opcua': ['src/cli/demo/'],
   mqtt: ['src/drivers/mqtt/', 'src/alerts/notify/mqtt(-publish)?\\.ts'],

@@ -25,7 +25,7 @@ import { StoreClient } from '../store/client.ts';
 import { lockDataDir } from '../store/lock.ts';
 import type { RecoveryReport } from '../store/telemetry.ts';
 import { EgressPolicy } from '../system/egress.ts';
-import { FilePolicy } from '../system/file-policy.ts';
+import { DevicePolicy, FilePolicy } from '../system/file-policy.ts';
 import { spawnWorker } from '../system/spawn.ts';
 import { WallClock } from '../system/wall-clock.ts';
 import { LiveValues } from '../twin/live.ts';
@@ -173,7 +173,8 @@ async function furnish(config: LoadedConfig, log: Log, undo: (() => Promise<void
   );
   const egress = new EgressPolicy({ allow: config.egressAllow });
   const files = new FilePolicy(config.filesAllow);
-  const check = new SourceCheck({ egress, files, profilesDir: config.profilesDir });
+  const serialDevices = new DevicePolicy(config.serialAllow);
+  const check = new SourceCheck({ egress, files, devices: serialDevices, profilesDir: config.profilesDir });
   const resolve = (draft: SourceDraft, id: string) => check.resolve(draft, id);
   const registry = new SourceRegistry({ records: store.records, clock, log: log.child({ part: 'sources' }), resolve });
   registry.load(await store.records.documents('data_source'), new Set(config.sources.map(({ id }) => id)));
@@ -240,6 +241,7 @@ async function furnish(config: LoadedConfig, log: Log, undo: (() => Promise<void
     check,
     egress,
     files,
+    devices: serialDevices,
     settings,
     alerting,
   };

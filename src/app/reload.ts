@@ -11,7 +11,7 @@ import type { SourceRegistry } from '../ingest/source-registry.ts';
 import type { Supervisor } from '../ingest/supervisor.ts';
 import type { TelemetryStore } from '../store/telemetry.ts';
 import type { EgressPolicy } from '../system/egress.ts';
-import type { FilePolicy } from '../system/file-policy.ts';
+import type { DevicePolicy, FilePolicy } from '../system/file-policy.ts';
 import type { TwinRegistry } from '../twin/registry.ts';
 import { type ChangeNames, changesBetween, nameOf, namesOf } from './config-changes.ts';
 import type { LiveSettings } from './live-settings.ts';
@@ -34,6 +34,7 @@ export interface ReloadParts {
   readonly settings: LiveSettings;
   readonly egress: Pick<EgressPolicy, 'allow'>;
   readonly files: Pick<FilePolicy, 'allow'>;
+  readonly devices: Pick<DevicePolicy, 'allow'>;
   readonly twins: Pick<TwinRegistry, 'takeFile'>;
   readonly rules: Pick<RuleRegistry, 'takeFile'>;
   readonly notifications: Pick<Notifications, 'take'>;
@@ -66,7 +67,7 @@ export class Reload {
   }
 
   async #take(next: LoadedConfig): Promise<void> {
-    const { registry, settings, egress, files, createdTimes } = this.#parts;
+    const { registry, settings, egress, files, devices, createdTimes } = this.#parts;
     const taken = next.sources.find(({ id }) => registry.get(id));
     if (taken) throw new GatewayError('config_invalid', `the source id "${taken.id}" is that of a source made over the API`);
     const before = this.#present;
@@ -75,6 +76,7 @@ export class Reload {
     settings.take(next);
     egress.allow(next.egressAllow);
     files.allow(next.filesAllow);
+    devices.allow(next.serialAllow);
     this.#present = next;
     await this.#takeSources(before.sources, next.sources, created);
     this.#parts.log.info(changedNames(before, next), 'the configuration was read again');

@@ -1,4 +1,4 @@
-/** What a source that is made over the API must be beside right by its schemas: as in the file, and within the rules for addresses and files. */
+/** What a source that is made over the API must be beside right by its schemas: as in the file, and within the rules for addresses, files and devices. */
 import { wordsOf } from '../api/fault-words.ts';
 import { tagsOfProfile } from '../config/profiles.ts';
 import { DRIVERS } from '../drivers/registry.ts';
@@ -6,7 +6,7 @@ import { optionFaults, optionsSchema } from '../drivers/source-options.ts';
 import type { SourceTag } from '../ingest/source.ts';
 import type { Runnable, SourceDraft } from '../ingest/source-registry.ts';
 import type { EgressPolicy } from '../system/egress.ts';
-import type { FilePolicy } from '../system/file-policy.ts';
+import type { DevicePolicy, FilePolicy } from '../system/file-policy.ts';
 
 export interface SourceFault {
   /** Dot path. */
@@ -17,6 +17,7 @@ export interface SourceFault {
 export interface SourceCheckOptions {
   readonly egress: Pick<EgressPolicy, 'literalDenial'>;
   readonly files: Pick<FilePolicy, 'denial'>;
+  readonly devices: Pick<DevicePolicy, 'denial'>;
   /** Where the operator's own battery profiles are. */
   readonly profilesDir: string;
 }
@@ -24,11 +25,13 @@ export interface SourceCheckOptions {
 export class SourceCheck {
   readonly #egress: SourceCheckOptions['egress'];
   readonly #files: SourceCheckOptions['files'];
+  readonly #devices: SourceCheckOptions['devices'];
   readonly #profilesDir: string;
 
-  constructor({ egress, files, profilesDir }: SourceCheckOptions) {
+  constructor({ egress, files, devices, profilesDir }: SourceCheckOptions) {
     this.#egress = egress;
     this.#files = files;
+    this.#devices = devices;
     this.#profilesDir = profilesDir;
   }
 
@@ -50,10 +53,12 @@ export class SourceCheck {
   }
 
   #fileFaults({ type, config }: Pick<SourceDraft, 'type' | 'config'>): readonly SourceFault[] {
-    return (DRIVERS[type].files?.(config) ?? []).flatMap(({ key, file }) => {
-      const message = this.#files.denial(file);
-      return message === undefined ? [] : [{ field: `config.${key}`, message }];
-    });
+    const { files, devices } = DRIVERS[type];
+    const named = [
+      ...(files?.(config) ?? []).map(({ key, file }) => ({ key, message: this.#files.denial(file) })),
+      ...(devices?.(config) ?? []).map(({ key, file }) => ({ key, message: this.#devices.denial(file) })),
+    ];
+    return named.flatMap(({ key, message }) => (message === undefined ? [] : [{ field: `config.${key}`, message }]));
   }
 
   /** Of a draft that was saved, maybe by another version. */

@@ -9,6 +9,7 @@ import { draftOf, type SourceDraft, type SourceRegistry } from '../ingest/source
 import { type SourceTestResult, testSource } from '../ingest/source-test.ts';
 import type { Supervisor } from '../ingest/supervisor.ts';
 import { derivedConflicts } from './derived-conflicts.ts';
+import { lineConflicts } from './line-conflicts.ts';
 import type { SourceCheck } from './source-check.ts';
 
 /** Each holds a connection and ten seconds at most. */
@@ -47,7 +48,10 @@ export function sourceServices({ supervisor, registry, check, clock }: SourcePar
       };
     },
     faults: (draft, id) => check.faults(draft, id),
-    conflicts: (draft, at) => derivedConflicts(draft, at, supervisor.specs()),
+    conflicts: (draft, at) => {
+      const specs = supervisor.specs();
+      return [...derivedConflicts(draft, at, specs), ...lineConflicts(draft, at, specs)];
+    },
     create: (tenant, draft) => registry.create(tenant, draft),
     change: (at, edit) => registry.change(at, edit),
     remove: (at, allow) => registry.remove(at, allow),

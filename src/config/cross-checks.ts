@@ -1,6 +1,7 @@
 /** What no single key can tell: duplicates, and names that must exist elsewhere in the file. */
 import { API_SOURCE, DEFAULT_TENANT } from '../core/tag.ts';
 import { TWIN_TYPES } from '../core/twin-type.ts';
+import { DRIVERS } from '../drivers/registry.ts';
 import { optionFaults } from '../drivers/source-options.ts';
 import { derivedFaults, namedSources } from './derived-checks.ts';
 import type { Fault, Path } from './fault.ts';
@@ -20,6 +21,7 @@ export function crossFaults(config: ConfigDocument, yaml: YamlFile): readonly Fa
   checks.tenants();
   checks.tokens();
   checks.sources();
+  checks.lines();
   checks.channels();
   checks.derived();
   for (const [index, twin] of config.twins.entries()) checks.twin(twin, ['twins', index]);
@@ -76,6 +78,20 @@ class CrossChecks {
       for (const fault of optionFaults(source.type, source, sourceIdOf(source))) {
         const first = fault.first && ` (first in line ${this.#yaml.valueAt([...path, ...fault.first]).line})`;
         this.#fault([...path, ...fault.path], `${fault.message}${first ?? ''}`);
+      }
+    }
+  }
+
+  /** A serial line has the same settings for all who are on it. */
+  lines(): void {
+    const first = new Map<string, { readonly settings: string; readonly path: Path }>();
+    for (const [index, { type, config }] of this.#config.sources.entries()) {
+      for (const { key, file, settings } of DRIVERS[type].devices?.(config) ?? []) {
+        const path = ['sources', index, 'config', ...key.split('.')];
+        const known = first.get(file);
+        if (!known) first.set(file, { settings, path });
+        else if (known.settings !== settings)
+          this.#fault(path, `${file} has ${settings} here, but ${known.settings} in line ${this.#yaml.valueAt(known.path).line}`);
       }
     }
   }

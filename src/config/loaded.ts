@@ -37,6 +37,8 @@ export interface LoadedConfig {
   readonly egressAllow: readonly Cidr[];
   /** Folders that sources made over the API may name files of, absolute. */
   readonly filesAllow: readonly string[];
+  /** Serial devices, and folders of them, that sources made over the API may use, absolute. */
+  readonly serialAllow: readonly string[];
   /** Where the operator's own battery profiles are, absolute. */
   readonly profilesDir: string;
   /** `default` first, whether the file names it or not. */

@@ -126,6 +126,16 @@ const securitySchema = z.strictObject({
     })
     .prefault({})
     .describe('files that sources made over the API may name; sources of this file may name any file'),
+  serial: z
+    .strictObject({
+      allow: z
+        .array(z.string().startsWith('/', 'must be an absolute path'))
+        .max(64)
+        .default(['/dev/serial/by-id', '/dev/serial/by-path'])
+        .describe('serial devices, and folders of them, that sources made over the API may use'),
+    })
+    .prefault({})
+    .describe('serial lines of sources made over the API; sources of this file may use any serial device'),
 });
 
 const ageSchema = z

@@ -44,6 +44,7 @@ export function toLoaded(config: ConfigDocument, yaml: YamlFile, profileTags: Re
     storeProfile: config.store.profile,
     egressAllow: config.security.egress.allow,
     filesAllow: config.security.files.allow,
+    serialAllow: config.security.serial.allow,
     profilesDir: profilesDirOf(file),
     tenants: withDefault(config.tenants),
     twinTypes: config.twin_types,

@@ -5,7 +5,7 @@ import type { DriverModule } from './driver.ts';
 import * as modbus from './modbus/options.ts';
 import * as mqtt from './mqtt/options.ts';
 import * as opcua from './opcua/options.ts';
-import type { NamedFile, TagOrigin, Target } from './schema.ts';
+import type { NamedDevice, NamedFile, TagOrigin, Target } from './schema.ts';
 import * as simulator from './simulator/options.ts';
 
 export interface DriverEntry {
@@ -16,9 +16,11 @@ export interface DriverEntry {
   /** Where the value of a valid tag stands at its device. */
   describe(config: unknown, tag: unknown): TagOrigin;
   /** Where the connection of a valid config goes; absent where there is none. */
-  target?(config: unknown): Target;
+  target?(config: unknown): Target | undefined;
   /** The files that a valid config names; absent where it cannot. */
   files?(config: unknown): readonly NamedFile[];
+  /** The devices of this machine that a valid config names; absent where it cannot. */
+  devices?(config: unknown): readonly NamedDevice[];
   /** The config for a second connection that only tries; absent where the first one's will do. */
   trial?(config: unknown): unknown;
   load(): Promise<DriverModule<unknown, unknown>>;
@@ -29,7 +31,13 @@ export type DriverType = (typeof DRIVER_TYPES)[number];
 
 export const DRIVERS: Readonly<Record<DriverType, DriverEntry>> = {
   opcua: { ...opcua, describe: opcua.describe, target: opcua.target, files: opcua.files, load: () => import('./opcua/driver.ts') },
-  modbus: { ...modbus, describe: modbus.describe, target: modbus.target, load: () => import('./modbus/driver.ts') },
+  modbus: {
+    ...modbus,
+    describe: modbus.describe,
+    target: modbus.target,
+    devices: modbus.devices,
+    load: () => import('./modbus/driver.ts'),
+  },
   mqtt: {
     ...mqtt,
     describe: mqtt.describe,

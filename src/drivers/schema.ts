@@ -47,6 +47,12 @@ export interface NamedFile {
   readonly file: string;
 }
 
+/** A device of this machine that a config names. */
+export interface NamedDevice extends NamedFile {
+  /** All who use it must name the same. */
+  readonly settings: string;
+}
+
 /** Without the brackets that an IPv6 address has in a URL. */
 export function bareHost(host: string): string {
   return host.replace(/^\[(.*)\]$/, '$1');

@@ -5,7 +5,7 @@ import { Reload } from '../../src/app/reload.ts';
 import { type Log, type LogFields, silentLog } from '../../src/core/log.ts';
 import { type SourceDraft, SourceRegistry } from '../../src/ingest/source-registry.ts';
 import { EgressPolicy } from '../../src/system/egress.ts';
-import { FilePolicy } from '../../src/system/file-policy.ts';
+import { DevicePolicy, FilePolicy } from '../../src/system/file-policy.ts';
 import { TwinRegistry } from '../../src/twin/registry.ts';
 import { AlertRig } from '../alerts/rig.ts';
 import { type ConfigFolder, configFolder } from '../config/config-folder.ts';
@@ -43,6 +43,7 @@ function running(first: Said) {
   const settings = new LiveSettings(config);
   const egress = new EgressPolicy({ allow: config.egressAllow });
   const files = new FilePolicy(config.filesAllow);
+  const devices = new DevicePolicy(config.serialAllow);
   const count = (id: string) =>
     p.prepare(id, (driver) => {
       driver.onRun = counting(b, PERIOD_MS);
@@ -76,6 +77,7 @@ function running(first: Said) {
     settings,
     egress,
     files,
+    devices,
     twins,
     rules: alerting.rules,
     store,

@@ -6,7 +6,7 @@ import { silentLog } from '../../src/core/log.ts';
 import { configSchema } from '../../src/drivers/mqtt/options.ts';
 import { SourceRegistry } from '../../src/ingest/source-registry.ts';
 import { EgressPolicy } from '../../src/system/egress.ts';
-import { FilePolicy } from '../../src/system/file-policy.ts';
+import { DevicePolicy, FilePolicy } from '../../src/system/file-policy.ts';
 import { bench } from '../ingest/bench.ts';
 import { CREATED_MS, never, plant, source } from '../ingest/fake-driver.ts';
 import { MemoryRecords } from '../support/memory-records.ts';
@@ -21,7 +21,12 @@ function house() {
     resolve: ({ config, tags }) => ({ config, tags }),
   });
   registry.start(p.supervisor);
-  const check = new SourceCheck({ egress: new EgressPolicy({ allow: [] }), files: new FilePolicy([]), profilesDir: '/nowhere' });
+  const check = new SourceCheck({
+    egress: new EgressPolicy({ allow: [] }),
+    files: new FilePolicy([]),
+    devices: new DevicePolicy([]),
+    profilesDir: '/nowhere',
+  });
   return { b, p, sources: sourceServices({ supervisor: p.supervisor, registry, check, clock: b.clock }) };
 }
 

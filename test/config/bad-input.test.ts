@@ -247,7 +247,7 @@ describe('keys and values', () => {
       yaml: 'sources:\n  - type: modbus\n    config: {}\n    tags: [{ tag_name: a }]\n',
       faults: [
         'config.yaml:2:5 sources.0.name – is missing',
-        'config.yaml:3:13 sources.0.config.host – is missing',
+        'config.yaml:3:13 sources.0.config.host – is required by transport tcp',
         'config.yaml:4:12 sources.0.tags.0.register_type – is missing',
         'config.yaml:4:12 sources.0.tags.0.address – is missing',
       ],

@@ -43,6 +43,7 @@ test('the shortest file has a default for everything else', () => {
     channels: [],
     egressAllow: expect.arrayContaining([{ address: '10.0.0.0', family: 'ipv4', prefix: 8 }]),
     filesAllow: ['/etc/twinbox/certs'],
+    serialAllow: ['/dev/serial/by-id', '/dev/serial/by-path'],
     profilesDir: expect.stringMatching(/\/profiles$/),
     alertRules: [],
     logLevel: 'info',
@@ -164,6 +165,7 @@ alert_rules:
     channels: [],
     egressAllow: expect.arrayContaining([{ address: '10.0.0.0', family: 'ipv4', prefix: 8 }]),
     filesAllow: ['/etc/twinbox/certs'],
+    serialAllow: ['/dev/serial/by-id', '/dev/serial/by-path'],
     profilesDir: folder.path('profiles'),
     logLevel: 'debug',
     revision: createHash('sha256')
@@ -214,6 +216,26 @@ describe('text in many forms', () => {
 
   test('with JSON', () => {
     expect(configFolder().load('{"log": {"level": "warn"}, "sources": []}').logLevel).toBe('warn');
+  });
+});
+
+describe('a serial line', () => {
+  const source = (name: string, serial: string) =>
+    `  - { name: ${name}, type: modbus, config: { transport: rtu, unit_id: 2, serial: ${serial} } }`;
+
+  test('has the same settings for all sources on it; others are named with both places', () => {
+    const yaml = [
+      'sources:',
+      source('a', '{ path: /dev/ttyUSB0 }'),
+      source('b', '{ path: /dev/ttyUSB0, baud_rate: 9600 }'),
+      source('c', '{ path: /dev/ttyUSB1, parity: even }'),
+      source('d', '{ path: /dev/ttyUSB0, parity: even }'),
+    ];
+    expect(configFolder().faults(yaml.join('\n'))).toEqual([
+      expect.stringMatching(
+        /^config\.yaml:5:\d+ sources\.3\.config\.serial\.path – \/dev\/ttyUSB0 has 9600 baud, parity even, 1 stop bit here, but 9600 baud, parity none, 1 stop bit in line 2$/,
+      ),
+    ]);
   });
 });
 

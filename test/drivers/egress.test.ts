@@ -10,7 +10,7 @@ import { isGatewayError } from '../../src/core/errors.ts';
 import { silentLog } from '../../src/core/log.ts';
 import { DRIVERS } from '../../src/drivers/registry.ts';
 import { EgressPolicy } from '../../src/system/egress.ts';
-import { FilePolicy } from '../../src/system/file-policy.ts';
+import { DevicePolicy, FilePolicy } from '../../src/system/file-policy.ts';
 import { startDecoy, watchConnections } from '../support/connections.ts';
 import { startTestServer } from '../support/opcua-server.ts';
 
@@ -84,7 +84,7 @@ async function fateOf(way: Way, config: unknown, policy: EgressPolicy): Promise<
   const parsed = DRIVERS[type].configSchema.safeParse(config);
   if (!parsed.success) return `invalid ${parsed.error.issues[0]?.path.join('.')}`;
   const tags = 'tag' in more ? [more.tag] : type === 'mqtt' ? [{ tag_name: 'a', topic: 'a', writable: false }] : [];
-  const faults = new SourceCheck({ egress: policy, files: new FilePolicy([]), profilesDir: folder }).faults(
+  const faults = new SourceCheck({ egress: policy, files: new FilePolicy([]), devices: new DevicePolicy([]), profilesDir: folder }).faults(
     { name: 'x', type, enabled: true, config: parsed.data, tags },
     'ds-x',
   );
@@ -157,6 +157,7 @@ describe('a source made over the API', () => {
     ['mqtt', { broker_url: 'mqtt+unix:///run/mosquitto.sock' }, 'invalid broker_url'],
     ['modbus', { host: '10.0.0.5@127.0.0.1' }, 'refused config.host'],
     ['modbus', { host: '/run/docker.sock' }, 'invalid host'],
+    ['modbus', { transport: 'rtu', serial: { path: '/dev/watchdog' } }, 'refused config.serial.path'],
     ['modbus', { host: 'fe80::1%lo' }, 'refused config.host'],
   ] as const)('of type %s with %j is stopped: %s', async (type, config, expected) => {
     expect(await fateOf(type, config, new EgressPolicy({ allow: PLANT, resolve }))).toBe(expected);

@@ -18,7 +18,7 @@ const BUILT = join(import.meta.dirname, '..', '..', '.peers');
 const PYTHON = '/usr/bin/python3'; // the one that sees Debian's packages
 const START_TIMEOUT_MS = 15_000;
 
-export type PeerName = 'mosquitto' | 'libmodbus' | 'pymodbus' | 'open62541' | 'openssl';
+export type PeerName = 'mosquitto' | 'libmodbus' | 'pymodbus' | 'open62541' | 'openssl' | 'socat';
 
 /** What each needs on this machine: how it is looked for, and the Debian package that brings it. */
 const NEEDS: Readonly<Record<PeerName, readonly { readonly found: () => Promise<boolean>; readonly packages: string }[]>> = {
@@ -37,6 +37,7 @@ const NEEDS: Readonly<Record<PeerName, readonly { readonly found: () => Promise<
     { found: async () => program('gcc') !== undefined, packages: 'gcc libc6-dev' },
     { found: async () => program('apt-get') !== undefined, packages: 'apt (the server is fetched from Debian 13)' },
   ],
+  socat: [{ found: async () => program('socat') !== undefined, packages: 'socat' }],
   openssl: [{ found: async () => program('openssl') !== undefined, packages: 'openssl' }],
 };
 
@@ -152,6 +153,54 @@ export async function pymodbus(transport: 'tcp' | 'udp' | 'rtu_over_tcp' = 'tcp'
   const port = await freePort();
   const isReady = transport === 'udp' ? () => isBound(port) : undefined;
   return new Peer(port, PYTHON, [join(SOURCES, 'modbus-server.py'), transport, String(port)], isReady);
+}
+
+/** The same on a serial device. Nothing shows that it is there but its answers. */
+export function pymodbusOn(device: string): Peer {
+  return new Peer(0, PYTHON, [join(SOURCES, 'modbus-server.py'), 'rtu', device], async () => true);
+}
+
+/** A serial cable between two devices of this machine: pseudo-terminals of socat. */
+export class SerialCable {
+  readonly near: string;
+  readonly far: string;
+  readonly #folder: string;
+  #process: TestProcess | undefined;
+
+  private constructor(folder: string) {
+    this.#folder = folder;
+    this.near = join(folder, 'near');
+    this.far = join(folder, 'far');
+  }
+
+  static async create(): Promise<SerialCable> {
+    const cable = new SerialCable(await mkdtemp(join(tmpdir(), 'twinbox-serial-')));
+    await cable.plug();
+    return cable;
+  }
+
+  /** Resolves when both ends are there. */
+  async plug(): Promise<void> {
+    const ends = [this.near, this.far];
+    this.#process = new TestProcess(
+      'socat',
+      ends.map((link) => `pty,raw,echo=0,link=${link}`),
+    );
+    await eventually(() => ends.every((link) => existsSync(link)) || undefined, {
+      what: 'the cable is there',
+      timeoutMs: START_TIMEOUT_MS,
+    });
+  }
+
+  /** Both devices are gone, as when an adapter is unplugged. */
+  async pull(): Promise<void> {
+    await this.#process?.end('SIGTERM');
+  }
+
+  async dispose(): Promise<void> {
+    await this.pull();
+    await rm(this.#folder, { recursive: true, force: true });
+  }
 }
 
 /** The server of peers/opcua-server.c; with certificate and key (DER files) it also offers Sign and SignAndEncrypt. */

@@ -13,7 +13,7 @@ import { draftOf, type SourceDraft, SourceRegistry } from '../../src/ingest/sour
 import type { SourceView } from '../../src/ingest/source-state.ts';
 import type { SourceTestResult } from '../../src/ingest/source-test.ts';
 import { EgressPolicy } from '../../src/system/egress.ts';
-import { FilePolicy } from '../../src/system/file-policy.ts';
+import { DevicePolicy, FilePolicy } from '../../src/system/file-policy.ts';
 import { MemoryRecords } from './memory-records.ts';
 
 const PLANT = ['10.0.0.0/8', '192.168.0.0/16', 'fc00::/7'].flatMap((block) => parseCidr(block) ?? []);
@@ -61,6 +61,7 @@ export class FakeSources {
     const check = new SourceCheck({
       egress: new EgressPolicy({ allow: PLANT }),
       files: new FilePolicy(['/etc/twinbox/certs']),
+      devices: new DevicePolicy(['/dev/serial/by-id']),
       profilesDir: '/nowhere',
     });
     this.registry = new SourceRegistry({

@@ -1,6 +1,8 @@
 /** The systemd unit: as strict as promised, and without a word that systemd does not know. Needs systemd's own tools. */
 import { spawnSync } from 'node:child_process';
-import { accessSync, constants, readFileSync } from 'node:fs';
+import { accessSync, constants, copyFileSync, mkdirSync, mkdtempSync, readFileSync, rmSync } from 'node:fs';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
 import { fileURLToPath } from 'node:url';
 import { expect, test } from 'vitest';
 
@@ -30,6 +32,22 @@ test.skipIf(reason ?? nodeObstacle())('systemd finds no fault in it', () => {
   const { status, stderr } = spawnSync('systemd-analyze', ['verify', UNIT], { encoding: 'utf8' });
   expect(stderr.split('\n').filter((line) => line.includes('twinbox.service'))).toEqual([]);
   expect(status).toBe(0);
+});
+
+test.skipIf(reason)('with serial lines its exposure is at most 2.0 too, and systemd knows every word', () => {
+  const folder = mkdtempSync(join(tmpdir(), 'twinbox-unit-'));
+  try {
+    const unit = join(folder, 'twinbox.service');
+    copyFileSync(UNIT, unit);
+    mkdirSync(`${unit}.d`);
+    copyFileSync(fileURLToPath(new URL('../../systemd/serial.conf', import.meta.url)), join(`${unit}.d`, 'serial.conf'));
+    const { stdout, stderr } = spawnSync('systemd-analyze', ['security', '--offline=yes', unit], { encoding: 'utf8' });
+    expect(stderr).toBe('');
+    expect(stdout).toMatch(/Overall exposure level for twinbox\.service: [01]\.\d/);
+    expect(stdout).toMatch(/Service has a device ACL with some special devices/);
+  } finally {
+    rmSync(folder, { recursive: true, force: true });
+  }
 });
 
 test('it says what the daemon relies on', () => {

@@ -107,7 +107,7 @@ function refuseCarriedSecrets(body: unknown, draft: SourceDraft, present: Stored
 function placeOf({ type, config }: SourceDraft): string | undefined {
   const { configSchema, target } = DRIVERS[type];
   const checked = configSchema.safeParse(config);
-  return checked.success ? target?.(checked.data).place : undefined;
+  return checked.success ? target?.(checked.data)?.place : undefined;
 }
 
 interface Sent {

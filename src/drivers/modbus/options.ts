@@ -1,6 +1,6 @@
 /** What a Modbus source and its tags may say; the names are the API's. */
 import { z } from 'zod';
-import { present, type TagOrigin, type Target, tagFields } from '../schema.ts';
+import { type NamedDevice, present, type TagOrigin, type Target, tagFields } from '../schema.ts';
 
 /** Where the most significant byte A to the least significant D of a 32-bit value lie on the wire. */
 export const BYTE_ORDERS = ['ABCD', 'CDAB', 'BADC', 'DCBA'] as const;
@@ -31,26 +31,43 @@ export type DataType = keyof typeof REGISTERS_OF;
 const DATA_TYPES = Object.keys(REGISTERS_OF) as DataType[];
 
 /** How requests travel. */
-const TRANSPORTS = ['tcp', 'udp', 'rtu_over_tcp'] as const;
+const TRANSPORTS = ['tcp', 'udp', 'rtu_over_tcp', 'rtu'] as const;
+
+const serialSchema = z.strictObject({
+  path: z
+    .string()
+    .max(255)
+    .startsWith('/', 'must be an absolute path')
+    .describe('the device, such as /dev/ttyUSB0; one of /dev/serial/by-id stays the same when others are plugged in'),
+  baud_rate: z.int().min(300).max(4_000_000).default(9_600).describe('bits a second'),
+  parity: z.enum(['none', 'even', 'odd']).default('none').describe('as the device is set'),
+  stop_bits: z
+    .union([z.literal(1), z.literal(2)])
+    .default(1)
+    .describe('as the device is set; data bits are always 8'),
+});
+export type SerialSettings = z.output<typeof serialSchema>;
 
 /** A name or an address: no scheme, no path, and no port (one colon; two or more are an IPv6 address). */
 const HOST_PATTERN = /^(?:[^\s/:[\]]+|[^\s/:[\]]*(?::[^\s/:[\]]*){2,})$/;
 
-export const configSchema = z.strictObject({
+const configFields = z.strictObject({
   host: z
     .string()
     .max(253)
     .regex(HOST_PATTERN, 'must be a host name or IP address alone; the port has its own key')
-    .describe('host name or IP address of the device or gateway'),
+    .optional()
+    .describe('host name or IP address of the device or gateway; needed by every transport but rtu'),
+  serial: serialSchema.optional().describe('the line of transport rtu; sources of one line name the same settings'),
   port: z.int().min(1).max(65_535).default(502).describe('TCP or UDP port'),
   unit_id: z.int().min(0).max(255).default(1).describe('unit (slave) id behind the address'),
   polling_interval_ms: z.int().min(100).max(3_600_000).default(1_000).describe('how often tags are read that name no interval'),
   timeout_ms: z.int().min(50).max(60_000).default(2_000).describe('how long to wait for a connection and for each answer'),
   transport: z
-    .enum(TRANSPORTS, 'only tcp (Modbus TCP), udp and rtu_over_tcp are supported so far')
+    .enum(TRANSPORTS)
     .default('tcp')
     .describe(
-      'how requests travel: tcp is Modbus TCP, udp the same frames in datagrams, rtu_over_tcp serial frames through a gateway that does not translate them',
+      'how requests travel: tcp is Modbus TCP, udp the same frames in datagrams, rtu_over_tcp serial frames through a gateway that does not translate them, rtu a serial line of this machine',
     ),
   byte_order: z.enum(BYTE_ORDERS).default('ABCD').describe(`order of all tags that name none. ${BYTE_ORDER_HELP}`),
   max_gap_registers: z
@@ -65,6 +82,17 @@ export const configSchema = z.strictObject({
     .union([z.literal(0), z.literal(1)])
     .default(0)
     .describe('what the device manual calls the first register: 0 as on the wire, or 1'),
+});
+
+export const configSchema = configFields.superRefine(({ host, serial, transport, unit_id }, context) => {
+  const complain = (field: string, message: string) => context.addIssue({ code: 'custom', path: [field], message });
+  const isSerial = transport === 'rtu';
+  if (isSerial && !serial) complain('serial', 'is required by transport rtu');
+  if (isSerial && host !== undefined) complain('host', 'is not of transport rtu, which names a line under serial');
+  if (!isSerial && host === undefined) complain('host', `is required by transport ${transport}`);
+  if (!isSerial && serial) complain('serial', `is only of transport rtu, not of ${transport}`);
+  if (unit_id === 0 && (isSerial || transport === 'rtu_over_tcp'))
+    complain('unit_id', 'is the address of all devices of a line, so none would answer');
 });
 
 export const tagSchema = z
@@ -97,16 +125,28 @@ export type ModbusConfig = z.output<typeof configSchema>;
 export type ModbusTag = z.output<typeof tagSchema>;
 export type ModbusTagInput = z.input<typeof tagSchema>;
 
-/** `host:port` of a valid config, an IPv6 address in brackets. */
+/** `host:port` of a valid config, an IPv6 address in brackets; of a serial line its path. */
 export function endpoint(config: unknown): string {
-  const { host, port } = configSchema.parse(config);
+  const { host = '', port, serial } = configSchema.parse(config);
+  if (serial) return serial.path;
   return host.includes(':') ? `[${host}]:${port}` : `${host}:${port}`;
 }
 
-/** Where the connection of a valid config goes. */
-export function target(config: unknown): Target {
+/** Where the connection of a valid config goes; a serial line leads nowhere. */
+export function target(config: unknown): Target | undefined {
   const { host, port } = config as ModbusConfig;
-  return { key: 'host', host, port, place: endpoint(config) };
+  return host === undefined ? undefined : { key: 'host', host, port, place: endpoint(config) };
+}
+
+/** The serial device of a valid config. */
+export function devices(config: unknown): readonly NamedDevice[] {
+  const { serial } = config as ModbusConfig;
+  return serial ? [{ key: 'serial.path', file: serial.path, settings: settingsOf(serial) }] : [];
+}
+
+/** As messages name them: `9600 baud, parity none, 1 stop bit`. */
+export function settingsOf({ baud_rate, parity, stop_bits }: SerialSettings): string {
+  return `${baud_rate} baud, parity ${parity}, ${stop_bits} stop ${stop_bits === 1 ? 'bit' : 'bits'}`;
 }
 
 /** Of a valid config and tag. */

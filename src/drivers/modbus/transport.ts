@@ -6,7 +6,8 @@ import type { Connection } from './connection.ts';
 import { addressOf, type HostOptions } from './host.ts';
 import type { LineStream } from './line.ts';
 import { holdLine, type LineHold } from './lines.ts';
-import { endpoint, type ModbusConfig } from './options.ts';
+import { endpoint, type ModbusConfig, type SerialSettings, settingsOf } from './options.ts';
+import { deviceOf, gapMsOf, openSerialLine } from './serial.ts';
 import { dialTcp } from './tcp.ts';
 import { openTcpLine } from './tcp-line.ts';
 import { Turns } from './turns.ts';
@@ -40,14 +41,16 @@ type Dial = (options: HostOptions, bounds: Bounds, signal: AbortSignal) => Promi
 /** The transport of a valid config. */
 export function transportOf(config: ModbusConfig, { clock, egress }: Pick<DriverContext, 'clock' | 'egress'>): Transport {
   const bounds = { endpoint: endpoint(config), timeoutMs: config.timeout_ms, clock };
-  const { host, port, unit_id: unitId } = config;
+  const { host = '', port, unit_id: unitId, serial } = config;
   const options = { host, port, unitId, egress };
+  if (serial) return serialTransport(serial, { unitId, bounds });
   switch (config.transport) {
     case 'tcp':
       return ownTransport(dialTcp, options, bounds);
     case 'udp':
       return ownTransport(dialUdp, options, bounds);
     case 'rtu_over_tcp':
+    case 'rtu': // its schema asks for serial
       return gatewayTransport(options, bounds);
   }
 }
@@ -77,6 +80,17 @@ function gatewayTransport(options: HostOptions, bounds: Bounds): Transport {
       if (now !== address) throw new GatewayError('not_connected', `${bounds.endpoint} has moved to the address ${now}`);
       return () => openTcpLine({ host: address, port }, bounds, dialSignal);
     });
+  };
+  return { endpoint: bounds.endpoint, enter };
+}
+
+/** A serial line of this machine: sources whose paths lead to the same device share it. */
+function serialTransport(settings: SerialSettings, user: LineUser): Transport {
+  const { bounds } = user;
+  const enter = async (): Promise<Medium> => {
+    const device = await deviceOf(settings.path);
+    const hold = holdLine(device, settingsOf(settings), { clock: bounds.clock, gapMs: gapMsOf(settings) });
+    return mediumOf(hold, user, async (signal) => () => openSerialLine(device, settings, bounds, signal));
   };
   return { endpoint: bounds.endpoint, enter };
 }

@@ -1,7 +1,7 @@
 /** What a Modbus source may say, and where the complaint points when it says something else. */
 import { describe, expect, it } from 'vitest';
 import { z } from 'zod';
-import { configSchema, endpoint, tagSchema } from '../../../src/drivers/modbus/options.ts';
+import { configSchema, devices, endpoint, tagSchema, target } from '../../../src/drivers/modbus/options.ts';
 
 const complaints = (schema: z.ZodType, input: unknown) =>
   schema.safeParse(input).error?.issues.map((issue) => `${issue.path.join('.')}: ${issue.message}`) ?? [];
@@ -28,10 +28,28 @@ describe('configSchema', () => {
     expect(complaints(configSchema, { host })).toEqual([expect.stringMatching(/^host: must be a host name/)]);
   });
 
-  it('says which transport there is', () => {
-    expect(complaints(configSchema, { host: 'plc', transport: 'rtu' })).toEqual([
-      'transport: only tcp (Modbus TCP), udp and rtu_over_tcp are supported so far',
-    ]);
+  it('says which transports there are', () => {
+    expect(complaints(configSchema, { host: 'plc', transport: 'ascii' })).toEqual([expect.stringMatching(/^transport: .*rtu_over_tcp/)]);
+  });
+
+  it('needs only a path for a serial line', () => {
+    const { serial, transport } = configSchema.parse({ transport: 'rtu', serial: { path: '/dev/ttyUSB0' } });
+    expect([transport, serial]).toEqual(['rtu', { path: '/dev/ttyUSB0', baud_rate: 9_600, parity: 'none', stop_bits: 1 }]);
+  });
+
+  const serial = { path: '/dev/ttyUSB0' };
+  it.each([
+    [{}, 'host: is required by transport tcp'],
+    [{ transport: 'udp' }, 'host: is required by transport udp'],
+    [{ transport: 'rtu_over_tcp' }, 'host: is required by transport rtu_over_tcp'],
+    [{ transport: 'rtu' }, 'serial: is required by transport rtu'],
+    [{ transport: 'rtu', serial, host: 'plc' }, 'host: is not of transport rtu, which names a line under serial'],
+    [{ transport: 'tcp', serial, host: 'plc' }, 'serial: is only of transport rtu, not of tcp'],
+    [{ transport: 'rtu', serial, unit_id: 0 }, 'unit_id: is the address of all devices of a line, so none would answer'],
+    [{ transport: 'rtu_over_tcp', host: 'plc', unit_id: 0 }, 'unit_id: is the address of all devices of a line, so none would answer'],
+    [{ transport: 'rtu', serial: { path: 'ttyUSB0' } }, 'serial.path: must be an absolute path'],
+  ])('refuses %j, naming the field', (input, message) => {
+    expect(complaints(configSchema, input)).toEqual([message]);
   });
 
   it('refuses keys it does not know', () => {
@@ -43,6 +61,12 @@ describe('endpoint', () => {
   it('is host and port, an IPv6 address in brackets', () => {
     expect(endpoint({ host: 'plc-1.line', port: 1502 })).toBe('plc-1.line:1502');
     expect(endpoint({ host: '::1' })).toBe('[::1]:502');
+  });
+
+  it('is the path of a serial line, which leads to no address', () => {
+    const config = configSchema.parse({ transport: 'rtu', serial: { path: '/dev/ttyUSB0' } });
+    expect([endpoint(config), target(config)]).toEqual(['/dev/ttyUSB0', undefined]);
+    expect(devices(config)).toEqual([{ key: 'serial.path', file: '/dev/ttyUSB0', settings: '9600 baud, parity none, 1 stop bit' }]);
   });
 });
 

@@ -1,12 +1,13 @@
 """A Modbus server on pymodbus for the interop tests: the registers of modbus-server.c, with a counter of reads.
 
 usage: modbus-server.py tcp|udp|rtu_over_tcp PORT      listens on 127.0.0.1 only
+       modbus-server.py rtu DEVICE                     9600 baud, no parity, one stop bit
 """
 import struct
 import sys
 
 from pymodbus.datastore import ModbusSequentialDataBlock, ModbusServerContext, ModbusSlaveContext
-from pymodbus.server import StartTcpServer, StartUdpServer
+from pymodbus.server import StartSerialServer, StartTcpServer, StartUdpServer
 from pymodbus.transaction import ModbusRtuFramer
 
 
@@ -42,5 +43,7 @@ elif transport == "rtu_over_tcp":
     StartTcpServer(context=context, framer=ModbusRtuFramer, address=("127.0.0.1", int(place)), allow_reuse_address=True)
 elif transport == "udp":
     StartUdpServer(context=context, address=("127.0.0.1", int(place)))
+elif transport == "rtu":
+    StartSerialServer(context=context, framer=ModbusRtuFramer, port=place, baudrate=9600, timeout=0.05)
 else:
     sys.exit(__doc__)
