@@ -98,6 +98,7 @@ export class Inflow {
   /** Begins to emit; what has arrived before comes first. */
   start(emit: Emit): void {
     this.#emit = emit;
+    announce(emit, this.#routes);
     void this.#drain(emit);
   }
 
@@ -105,6 +106,7 @@ export class Inflow {
   reroute(routes: Routes): void {
     this.#routes = routes;
     this.#byTag = undefined;
+    if (this.#emit) announce(this.#emit, routes);
   }
 
   /** `hear` is told of each reading of the tag whose message arrives from now on, as it is emitted. What it gives ends that. */
@@ -281,6 +283,11 @@ export class Inflow {
     this.#emit = undefined;
     this.#resume();
   }
+}
+
+/** So that the twin shows a tag that has not spoken yet, as it does those of other protocols. */
+function announce(emit: Emit, routes: Routes): void {
+  for (const tag of routes.named) emit.series(tag);
 }
 
 /** Asks for the series of readings; before `reserve`, which counts what their definitions take. */

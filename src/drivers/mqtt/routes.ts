@@ -84,6 +84,15 @@ export class Routes {
     });
   }
 
+  /** The tags that can be told of before their first message: those that name themselves, and what their values are. */
+  get named(): readonly EmitTag[] {
+    return this.#routes.flatMap(({ pattern: { captures }, tagRules }) =>
+      Object.keys(captures).length > 0
+        ? []
+        : tagRules.flatMap(({ tag }) => (tag.data_type === undefined ? [] : [emitTag(tag, {}, this.#sourceId)])),
+    );
+  }
+
   /** Whether the tag with these very options is among them. */
   has(tag: MqttTag): boolean {
     return this.#tags.has(tag);

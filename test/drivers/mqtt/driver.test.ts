@@ -41,6 +41,23 @@ test('the broker tells whether it kept the session, and the driver which version
   }
 });
 
+test('a tag that names itself and the type of its values is told of before its first message, and no other', async () => {
+  const { port } = await broker();
+  const made = bench(port, [
+    { topic: 'plant/a', tag_name: 'speed', asset_id: 'pump-1', data_type: 'number', unit: 'rpm' },
+    { topic: 'plant/+/mode', tag_name: 'mode', data_type: 'string' },
+    { topic: 'plant/b', tag_name: 'untyped' },
+    { topic: 'plant/{asset}/heat', tag_name: 'heat', data_type: 'number' },
+    { topic: '{tenant}/load', tag_name: 'load', data_type: 'number' },
+  ]);
+  await made.start();
+  expect([...made.recording.tags]).toEqual([
+    ['pump-1/speed', { asset: 'pump-1', tag: 'speed', valueType: 'f64', unit: 'rpm' }],
+    ['ds-mqtt/mode', { asset: 'ds-mqtt', tag: 'mode', valueType: 'string' }],
+  ]);
+  expect([made.recording.readings, made.recording.rejected]).toEqual([[], []]);
+});
+
 describe('payloads', () => {
   test('a plain number, text or boolean becomes a reading without a time', async () => {
     const { port, publish } = await broker();

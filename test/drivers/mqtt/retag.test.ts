@@ -52,6 +52,12 @@ test('what is new is subscribed, what is gone unsubscribed, and what is changed 
   expect(['stays', 'goes', 'moves', 'twin'].map((tag) => valuesOf(bench, tag))).toEqual([[1, 2], [1], [1, 2], [2]]);
 });
 
+test('what is new and names the type of its values is told of at once', async () => {
+  const { bench } = await begin(STAYS);
+  await retag(bench, STAYS, { ...COMES, tag_name: 'typed', data_type: 'boolean' });
+  expect([...bench.recording.tags.values()].at(-1)).toMatchObject({ tag: 'typed', valueType: 'bool' });
+});
+
 test('tags that topics name go on by the pattern that they come from', async () => {
   const { broker, bench } = await begin({ topic: 'plant/{asset}/{tag}' }, { topic: 'hall/{asset}/temperature', tag_name: 't' });
   const goesOn = await retag(bench, { topic: 'hall/{asset}/temperature', tag_name: 't' });
