@@ -16,6 +16,20 @@ async function rigWith(rule: RuleDraft) {
   return { rig, series, made, open };
 }
 
+/** The next save hangs, until what this gives is called: then it fails, and others do not. */
+function holdSave({ records }: AlertRig): () => void {
+  const save = records.saveAlerts;
+  let refuse = () => {};
+  records.saveAlerts = () =>
+    new Promise((_, reject) => {
+      refuse = () => reject(new GatewayError('disk_full', 'no space left'));
+    });
+  return () => {
+    records.saveAlerts = save;
+    refuse();
+  };
+}
+
 describe('alerting', () => {
   it('raises an alert when data stays away, and ends it when data returns', async () => {
     const { rig, series, open } = await rigWith(draft({ noDataMs: 60_000 }));
@@ -441,20 +455,42 @@ describe('alerting', () => {
     const { rig, series } = await rigWith(draft());
     const { id } = await rig.alerting.rules.create('default', draft({ value: 10, durationMs: 60_000 }));
     rig.hear(series, MORNING_MS, 50);
-    const { records } = rig;
-    const save = records.saveAlerts;
-    let refuse = (_error: Error) => {};
-    records.saveAlerts = () => new Promise((_, reject) => (refuse = reject));
+    const refuse = holdSave(rig);
     const checkpoint = rig.alerting.close().catch((error) => error);
     await rig.pass(250);
     await rig.alerting.rules.change({ tenant: 'default', id }, () => draft({ value: 20, durationMs: 60_000 }));
-    records.saveAlerts = save;
-    refuse(new GatewayError('disk_full', 'no space left'));
+    refuse();
     expect(await checkpoint).toMatchObject({ code: 'disk_full' });
     await rig.pass(1_000);
     const { states } = await rig.records.ruleStates();
     const [state] = states.filter(({ ruleId, asset }) => ruleId === id && asset === 'Pump_001');
     expect(state?.body).toMatchObject({ phase: 'ok', sinceMs: null });
+    await rig.kill();
+  });
+
+  it('saves as over an alert that ends while saving its beginning fails', async () => {
+    const { rig, series } = await rigWith(draft());
+    const refuse = holdSave(rig);
+    rig.hear(series, MORNING_MS, 90);
+    await rig.pass(500);
+    rig.hear(series, MORNING_MS + 1_000, 20);
+    refuse();
+    await rig.pass(1_000);
+    expect(rig.records.all()).toMatchObject([{ status: 'resolved', body: { resolution: 'cleared' } }]);
+    expect(rig.notices.map(({ event }) => event)).toEqual(['triggered', 'resolved']);
+    await rig.kill();
+  });
+
+  it('leaves nothing behind of a rule that is deleted, though saving fails at first', async () => {
+    const { rig, series, made } = await rigWith(draft());
+    await rig.pass(500);
+    rig.hear(series, MORNING_MS, 90);
+    const refuse = holdSave(rig);
+    await rig.alerting.rules.remove(made, () => undefined);
+    await rig.pass(500);
+    refuse();
+    await rig.pass(1_000);
+    expect((await rig.records.ruleStates()).states).toEqual([]);
     await rig.kill();
   });
 

@@ -144,6 +144,50 @@ describe('letters', () => {
   });
 });
 
+describe('the next letter', () => {
+  it('is tried again after short pauses, however long the one before it took', async () => {
+    const { clock, channel, put } = rig();
+    channel.failures.set('a1.triggered', 'not_connected');
+    channel.failures.set('a2.triggered', 'not_connected');
+    await put('a1');
+    await clock.advance(10 * MINUTE);
+    await put('a2');
+    channel.failures.delete('a1.triggered');
+    await clock.advance(15 * MINUTE);
+    const times = channel.tries.filter(({ letter: { id } }) => id === 'a2.triggered').map(({ atMs }) => atMs);
+    expect((times[1] ?? 0) - (times[0] ?? 0)).toBe(5 * SECOND);
+  });
+
+  it('is so too when the one before it was refused for good', async () => {
+    const { clock, channel, put } = rig();
+    channel.failures.set('a1.triggered', 'not_connected');
+    await put('a1');
+    await clock.advance(10 * MINUTE);
+    channel.failures.set('a1.triggered', 'delivery_refused');
+    await clock.advance(15 * MINUTE);
+    channel.failure = 'not_connected';
+    await put('a2');
+    const before = channel.tries.length;
+    await clock.advance(5 * SECOND);
+    expect(channel.tries.length).toBe(before + 1);
+  });
+
+  it('is not missed when it comes while the outbox is being looked at', async () => {
+    const { clock, channel, outbox, put } = rig();
+    const look = outbox.pendingDeliveries;
+    outbox.pendingDeliveries = async (...given) => {
+      const found = await look(...given);
+      if (found.length > 0) return found;
+      outbox.pendingDeliveries = look;
+      await put('a2');
+      return found;
+    };
+    await put('a1');
+    await clock.advance(0);
+    expect(ids(channel.taken)).toEqual(['a1', 'a2']);
+  });
+});
+
 describe('a letter is given up', () => {
   it('at once when the receiver refuses it for good, and the next one goes', async () => {
     const { clock, channel, outbox, sender, put } = rig();
@@ -197,6 +241,7 @@ describe('a receiver that hangs', () => {
     channel.hangs = false;
     await clock.advance(5 * SECOND);
     expect(ids(channel.taken)).toEqual(['a1']);
+    expect(sender.state.lastError).toBeNull();
   });
 
   it('does not hold up the end, and the letter stays for the next start', async () => {
