@@ -25,7 +25,7 @@ export interface Transport {
 export interface Medium {
   /** Of all who share it: one request is under way at a time. */
   readonly turns: Turns;
-  /** Resolves when the device owes no answer, before a turn is taken: others need not wait for it. Absent where it may owe one. */
+  /** Resolves when the device owes no answer, before a turn is taken: others need not wait for it. Absent where answers have numbers. */
   settled?(signal: AbortSignal): Promise<void>;
   /** To be called in turn. Rejects `not_connected`, `egress_denied` or `config_invalid`. */
   dial(signal: AbortSignal): Promise<Wire>;
