@@ -1,18 +1,19 @@
 /** Samples of one series in one window that are not sealed yet, in order of arrival; a fast series has several heads, one after the other. */
 import type { SeriesId } from '../../core/tag.ts';
 import type { Run } from './run.ts';
-import { isAscending, type SampleBatch } from './sample-batch.ts';
+import type { SampleColumns } from './sample-columns.ts';
 import { HEAD_BYTES } from './unsealed-limit.ts';
 
 /** What a sparse series needs: a backfill may bring a sample for each of thousands of windows. */
 const MIN_CAPACITY = 4;
 const EMPTY = new Float64Array(0);
+/** 4 to 1,024 in four steps: the first window of a series is the only one whose length is not known. */
+const GROWTH = 4;
 /**
- * From one length to the next, while it is not known how many samples there will be. Not the same for all series: ten thousand that are read
- * together would all grow at the same sample, which took 200 ms.
+ * While its length is not known, a head grows when it is full up to this share of it, more or less of it by its series: ten thousand that are
+ * read together would all grow at the same sample, which took 200 ms. A window of 900 samples still fits into 1,024.
  */
-const LEAST_GROWTH = 2;
-const GROWTH_SPREAD = 2;
+const EARLIEST_SHARE = 1 / 8;
 /** The golden section spreads numbers that follow each other evenly. */
 const SPREAD = 0.6180339887498949;
 /** The usual length is believed when so much of it has come: else a series that has become sparse would take 200 times what it needs. */
@@ -26,7 +27,8 @@ const PLACE_SPAN = 2 ** 21;
 export class Head {
   readonly #usual: number;
   readonly #maxSamples: number;
-  readonly #growth: number;
+  /** How full it may be before it grows. */
+  readonly #fullness: number;
   #timeMs = EMPTY;
   #numbers = EMPTY;
   #status: Uint32Array | undefined;
@@ -40,7 +42,7 @@ export class Head {
 
   /** It takes `maxSamples` at most. `usual`: about how many samples there will be; 0 for unknown. */
   constructor(series: SeriesId, maxSamples: number, usual: number) {
-    this.#growth = LEAST_GROWTH + GROWTH_SPREAD * ((series * SPREAD) % 1);
+    this.#fullness = usual > 0 ? 1 : 1 - EARLIEST_SHARE * ((series * SPREAD) % 1);
     this.#maxSamples = maxSamples;
     this.#usual = Math.min(maxSamples, Math.ceil(usual * (1 + MARGIN)));
   }
@@ -61,25 +63,28 @@ export class Head {
     return this.#count;
   }
 
-  /** Takes a batch, which has room. */
-  append({ floats, words, arrival, from, to, isShared, isAscending: isRising }: SampleBatch): void {
+  /** Takes columns[from…to). Their order of arrival is kept for a series that shares its tag. */
+  append(columns: SampleColumns, from: number, to: number, isShared: boolean): void {
     const start = this.#count;
     this.#reserve(start + to - from);
     this.#copy = undefined;
     const [timeMs, numbers] = [this.#timeMs, this.#numbers];
-    const follows = start === 0 || (floats[3 * from] as number) > (timeMs[start - 1] as number);
-    if (!follows || !(isRising || isAscending(floats, from, to))) this.#isSorted = false;
+    let lastMs = start > 0 ? (timeMs[start - 1] as number) : Number.NEGATIVE_INFINITY;
+    let isSorted = this.#isSorted;
     let anyStatus = 0;
     for (let index = from, at = start; index < to; index++, at++) {
-      timeMs[at] = floats[3 * index] as number;
-      numbers[at] = floats[3 * index + 1] as number;
-      anyStatus |= words[6 * index + 5] as number;
+      const time = columns.timeMs[index] as number;
+      if (time <= lastMs) isSorted = false;
+      lastMs = time;
+      timeMs[at] = time;
+      numbers[at] = columns.numbers[index] as number;
+      anyStatus |= columns.status[index] as number;
     }
+    this.#isSorted = isSorted;
     if (anyStatus !== 0) this.#status ??= new Uint32Array(timeMs.length);
-    const status = this.#status;
-    if (status) for (let index = from, at = start; index < to; index++, at++) status[at] = words[6 * index + 5] as number;
     if (isShared) this.#order ??= new Float64Array(timeMs.length); // earlier ones came before any sibling was known
-    if (isShared) this.#order?.set(arrival.subarray(from, to), start);
+    this.#status?.set(columns.status.subarray(from, to), start);
+    if (isShared) this.#order?.set(columns.arrival.subarray(from, to), start);
     for (let more = to - from; this.#wide && more > 0; more--) this.#wide.push(undefined);
     this.#count = start + to - from;
   }
@@ -134,11 +139,10 @@ export class Head {
   }
 
   #reserve(count: number): void {
-    if (count <= this.#timeMs.length) return;
+    const { length } = this.#timeMs;
+    if (count <= length && (count <= length * this.#fullness || length === this.#maxSamples)) return;
     const isUsual = count <= this.#usual && count >= this.#usual * BELIEVED;
-    const capacity = isUsual
-      ? this.#usual
-      : Math.min(this.#maxSamples, Math.max(MIN_CAPACITY, count, Math.ceil(this.#timeMs.length * this.#growth)));
+    const capacity = isUsual ? this.#usual : Math.min(this.#maxSamples, Math.max(MIN_CAPACITY, count, length * GROWTH));
     const grown = (column: Float64Array) => {
       const larger = new Float64Array(capacity);
       larger.set(column);

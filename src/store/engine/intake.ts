@@ -6,7 +6,7 @@ import type { RingMemory } from '../../core/ring.ts';
 import type { Sequence, SeriesId } from '../../core/tag.ts';
 import type { LatestSamples } from './latest.ts';
 import type { OpenWindows } from './open-windows.ts';
-import { isAscending, newBatch, type SampleBatch } from './sample-batch.ts';
+import type { SampleColumns } from './sample-columns.ts';
 import type { Siblings } from './siblings.ts';
 
 /** What a level-2 cache holds, gathered and sorted; dozens of samples a series for a thousand series. */
@@ -15,17 +15,18 @@ const KIND_SHIFT = 24;
 /** Of a ring's word: 0 for a number, historical or not. */
 const KIND_MASK = 0x0f;
 
+interface GatheredColumns extends SampleColumns {
+  readonly series: Uint32Array;
+}
+
 export class Intake {
   /** Time of the newest sample that ever came; −Infinity before the first. */
   newestMs = Number.NEGATIVE_INFINITY;
   readonly #open: OpenWindows;
   readonly #latest: LatestSamples;
   readonly #siblings: Siblings;
-  /** As they came: the records of a ring. */
-  readonly #floats = new Float64Array(3 * CAPACITY);
-  readonly #words = new Uint32Array(this.#floats.buffer);
-  /** Series by series. */
-  readonly #sorted: SampleBatch = newBatch(CAPACITY);
+  readonly #gathered: GatheredColumns = { series: new Uint32Array(CAPACITY), ...newColumns() };
+  readonly #sorted: SampleColumns = newColumns();
   #count = 0;
   /** Number of the first gathered sample among all that ever came. */
   #arrival = 1;
@@ -50,8 +51,7 @@ export class Intake {
    * sequence of the write that they belong to. The hot path.
    */
   numbers({ floats, words, mask }: RingMemory, from: number, end: number, batch: Sequence): number {
-    const gathered = this.#floats;
-    const gatheredWords = this.#words;
+    const { series, timeMs, numbers, status } = this.#gathered;
     let position = from;
     while (position < end) {
       const first = this.#room();
@@ -65,10 +65,10 @@ export class Intake {
         const time = floats[3 * slot] as number;
         if (!(time >= this.#fromMs && time < this.#toMs)) this.#enter(time, batch);
         if (time > newestMs) newestMs = time;
-        gathered[3 * at] = time;
-        gathered[3 * at + 1] = floats[3 * slot + 1] as number;
-        gatheredWords[6 * at + 4] = word & 0xff_ffff;
-        gatheredWords[6 * at + 5] = words[6 * slot + 5] as number;
+        series[at] = word & 0xff_ffff;
+        timeMs[at] = time;
+        numbers[at] = floats[3 * slot + 1] as number;
+        status[at] = words[6 * slot + 5] as number;
         at++;
       }
       this.newestMs = newestMs;
@@ -90,10 +90,11 @@ export class Intake {
       return;
     }
     const at = this.#room();
-    this.#floats[3 * at] = timeMs;
-    this.#floats[3 * at + 1] = number;
-    this.#words[6 * at + 4] = series;
-    this.#words[6 * at + 5] = status;
+    const gathered = this.#gathered;
+    gathered.series[at] = series;
+    gathered.timeMs[at] = timeMs;
+    gathered.numbers[at] = number;
+    gathered.status[at] = status;
     this.#count = at + 1;
   }
 
@@ -104,18 +105,15 @@ export class Intake {
     if (count === 0) return;
     this.#count = 0;
     const touched = this.#sort(count);
-    const batch = this.#sorted;
-    const { any: anyShared } = this.#siblings;
-    batch.to = 0;
+    const columns = this.#sorted;
+    let from = 0;
     for (let which = 0; which < touched; which++) {
       const series = this.#touched[which] as SeriesId;
-      batch.from = batch.to;
-      batch.to = this.#places[series] as number;
+      const to = this.#places[series] as number;
       this.#places[series] = 0;
-      batch.isAscending = isAscending(batch.floats, batch.from, batch.to);
-      batch.isShared = anyShared && this.#siblings.isShared(series);
-      this.#latest.append(series, batch);
-      this.#open.append(series, batch);
+      this.#open.append(series, columns, from, to, this.#siblings.isShared(series));
+      this.#latest.append(series, columns, from, to);
+      from = to;
     }
     this.#arrival += count;
   }
@@ -135,14 +133,15 @@ export class Intake {
 
   /** A sort by counting, which keeps the order within a series. Returns how many series there are; `places` then hold their ends. */
   #sort(count: number): number {
-    const [floats, words, touched] = [this.#floats, this.#words, this.#touched];
+    const { series, timeMs, numbers, status } = this.#gathered;
     let highest = 0;
-    for (let index = 0; index < count; index++) if ((words[6 * index + 4] as number) > highest) highest = words[6 * index + 4] as number;
+    for (let index = 0; index < count; index++) if ((series[index] as number) > highest) highest = series[index] as number;
     if (highest >= this.#places.length) this.#places = new Uint32Array(highest + (highest >> 1) + 1);
     const places = this.#places;
+    const touched = this.#touched;
     let kinds = 0;
     for (let index = 0; index < count; index++) {
-      const id = words[6 * index + 4] as number;
+      const id = series[index] as number;
       const before = places[id] as number;
       if (before === 0) touched[kinds++] = id;
       places[id] = before + 1;
@@ -154,17 +153,27 @@ export class Intake {
       places[id] = start;
       start += own;
     }
-    const { floats: sorted, words: sortedWords, arrival } = this.#sorted;
+    const sorted = this.#sorted;
     const { any: isShared } = this.#siblings;
+    const arrival = this.#arrival;
     for (let index = 0; index < count; index++) {
-      const id = words[6 * index + 4] as number;
+      const id = series[index] as number;
       const place = places[id] as number;
       places[id] = place + 1;
-      sorted[3 * place] = floats[3 * index] as number;
-      sorted[3 * place + 1] = floats[3 * index + 1] as number;
-      sortedWords[6 * place + 5] = words[6 * index + 5] as number;
-      if (isShared) arrival[place] = this.#arrival + index;
+      sorted.timeMs[place] = timeMs[index] as number;
+      sorted.numbers[place] = numbers[index] as number;
+      sorted.status[place] = status[index] as number;
+      if (isShared) sorted.arrival[place] = arrival + index;
     }
     return kinds;
   }
+}
+
+function newColumns(): SampleColumns {
+  return {
+    timeMs: new Float64Array(CAPACITY),
+    numbers: new Float64Array(CAPACITY),
+    status: new Uint32Array(CAPACITY),
+    arrival: new Float64Array(CAPACITY),
+  };
 }

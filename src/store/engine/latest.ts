@@ -6,7 +6,7 @@ import type { SeriesDef, SeriesId } from '../../core/tag.ts';
 import { ColumnsBuilder } from '../columns.ts';
 import type { Columns } from '../telemetry.ts';
 import type { LatestRow } from './latest-table.ts';
-import type { SampleBatch } from './sample-batch.ts';
+import type { SampleColumns } from './sample-columns.ts';
 
 export interface Sample {
   timeMs: number;
@@ -55,20 +55,23 @@ export class LatestSamples {
     }
   }
 
-  /** The same as `put` for each of a batch. */
-  append(series: SeriesId, { floats, words, from, to, isAscending }: SampleBatch): void {
-    const put = (index: number) =>
-      this.put(series, floats[3 * index] as number, floats[3 * index + 1] as number, undefined, words[6 * index + 5] as number);
-    const newestMs = this.#bySeries[series]?.newest.timeMs ?? Number.NEGATIVE_INFINITY;
-    if (!isAscending || (floats[3 * from] as number) <= newestMs) {
-      for (let index = from; index < to; index++) put(index);
+  /** The same as `put` for each of columns[from…to). */
+  append(series: SeriesId, columns: SampleColumns, from: number, to: number): void {
+    const { timeMs, numbers, status } = columns;
+    let lastMs = this.#bySeries[series]?.newest.timeMs ?? Number.NEGATIVE_INFINITY;
+    let index = from;
+    while (index < to && (timeMs[index] as number) > lastMs) lastMs = timeMs[index++] as number;
+    if (index < to) {
+      for (index = from; index < to; index++) {
+        this.put(series, timeMs[index] as number, numbers[index] as number, undefined, status[index] as number);
+      }
       return;
     }
     // Each is newer than all before: only the last counts, and before it the last usable one.
     let usable = to - 1;
-    while (usable > from && (isBad(words[6 * usable + 5] as StatusCode) || Number.isNaN(floats[3 * usable + 1]))) usable--;
-    put(usable);
-    if (usable < to - 1) put(to - 1);
+    while (usable > from && (isBad(status[usable] as StatusCode) || Number.isNaN(numbers[usable]))) usable--;
+    this.put(series, timeMs[usable] as number, numbers[usable] as number, undefined, status[usable] as number);
+    if (usable < to - 1) this.put(series, timeMs[to - 1] as number, numbers[to - 1] as number, undefined, status[to - 1] as number);
   }
 
   /** `find` looks up the newest usable sample of a series where memory does not know it. */

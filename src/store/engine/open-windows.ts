@@ -4,7 +4,7 @@ import { MAX_BLOCK_SAMPLES } from './block-limit.ts';
 import { WINDOW_MS, windowOf } from './grid.ts';
 import { Head } from './head.ts';
 import { mergeRuns, type Run } from './run.ts';
-import type { SampleBatch } from './sample-batch.ts';
+import type { SampleColumns } from './sample-columns.ts';
 import { MAX_SAMPLE_BYTES, memoryOfWide, WINDOW_BYTES } from './unsealed-limit.ts';
 
 /** One window's heads. Frozen while it is being sealed: it is read, but takes no more samples. */
@@ -127,22 +127,30 @@ export class OpenWindows {
     this.#grown(open, head.bytes - before + memoryOfWide(wide));
   }
 
-  /** Gives a batch to its heads; their windows are open. The batch is used up. */
-  append(series: SeriesId, batch: SampleBatch): void {
-    const { to } = batch;
-    while (batch.from < to) {
-      const open = this.#windowAt(batch.floats[3 * batch.from] as number);
-      const end = ownEnd(open, batch, to);
-      while (batch.from < end) {
+  /** Gives columns[from…to) of a series to its heads; their windows are open. */
+  append(series: SeriesId, columns: SampleColumns, from: number, to: number, isShared: boolean): void {
+    const { timeMs } = columns;
+    for (let start = from; start < to; ) {
+      const open = this.#windowAt(timeMs[start] as number);
+      const { fromMs, toMs } = open;
+      let { oldestMs } = open;
+      oldestMs = Math.min(oldestMs, timeMs[start] as number);
+      let end = start + 1;
+      for (; end < to; end++) {
+        const time = timeMs[end] as number;
+        if (time < fromMs || time >= toMs) break;
+        if (time < oldestMs) oldestMs = time;
+      }
+      open.oldestMs = oldestMs;
+      while (start < end) {
         const head = this.#headOf(open, series);
-        batch.to = Math.min(end, batch.from + head.room);
+        const upTo = Math.min(end, start + head.room);
         const before = head.bytes;
-        head.append(batch);
+        head.append(columns, start, upTo, isShared);
         this.#grown(open, head.bytes - before);
-        batch.from = batch.to;
+        start = upTo;
       }
     }
-    batch.to = to;
   }
 
   /** Takes a window out, to be sealed. */
@@ -191,18 +199,4 @@ export class OpenWindows {
     open.bytes += bytes;
     this.#bytes += bytes;
   }
-}
-
-/** Where the first samples of a batch end that lie in a window; the window learns how old they are. */
-function ownEnd(open: OpenWindow, { floats, from, isAscending }: SampleBatch, to: number): number {
-  const { fromMs, toMs } = open;
-  open.oldestMs = Math.min(open.oldestMs, floats[3 * from] as number);
-  if (isAscending && (floats[3 * to - 3] as number) < toMs) return to;
-  let end = from + 1;
-  for (; end < to; end++) {
-    const timeMs = floats[3 * end] as number;
-    if (timeMs < fromMs || timeMs >= toMs) break;
-    if (timeMs < open.oldestMs) open.oldestMs = timeMs;
-  }
-  return end;
 }

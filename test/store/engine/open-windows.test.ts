@@ -79,6 +79,6 @@ describe('the windows that are not sealed yet', () => {
       most = Math.max(most, copied.length);
     }
     expect(most).toBeGreaterThan(0);
-    expect(most).toBeLessThan(series / 10);
+    expect(most).toBeLessThan(series / 5);
   });
 });
