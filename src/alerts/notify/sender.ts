@@ -69,6 +69,8 @@ export class Sender {
   readonly #log: ThrottledLog;
   #delays: Iterator<number, never>;
   #tries = 0;
+  /** Of the first message, once a later one was taken: the receiver is there, so it has one more try. */
+  #doubted: Delivery['id'] | undefined;
   #woken = false;
   #wake: () => void = () => {};
 
@@ -114,12 +116,10 @@ export class Sender {
       if (!this.#woken) await this.#woke(stop);
       return;
     }
-    const aside = second !== undefined && first.attempts >= STEP_ASIDE_AFTER && this.#tries++ % 2 === 1;
-    if (!aside) {
-      await this.#deliver(first, stop, hard);
-    } else if (await this.#deliver(second, stop, hard)) {
-      await this.#settle(first, { status: 'failed', lastError: `${first.lastError ?? 'not taken'}; a later message was taken` }, hard);
-    }
+    const mayStepAside = first.attempts >= STEP_ASIDE_AFTER && first.id !== this.#doubted;
+    const aside = second !== undefined && mayStepAside && this.#tries++ % 2 === 1;
+    if (!aside) await this.#deliver(first, stop, hard);
+    else if (await this.#deliver(second, stop, hard)) this.#doubted = first.id;
   }
 
   /** True when the receiver took it. */
@@ -146,7 +146,9 @@ export class Sender {
 
   async #failed(delivery: Delivery, error: GatewayError, attempts: number, hard: AbortSignal): Promise<void> {
     const { clock, secrets, key, channel } = this.#options;
-    const message = shownError(messageOf(error), secrets);
+    const reason = shownError(messageOf(error), secrets);
+    if (error.code === 'not_connected') this.#doubted = undefined; // that says nothing of the message
+    const message = delivery.id === this.#doubted ? `${reason}; a later message was taken` : reason;
     this.state.failedAttempts++;
     this.state.lastError = { code: error.code, message, timeMs: clock.now() };
     const over = this.#isOver(delivery, error);
@@ -156,7 +158,8 @@ export class Sender {
   }
 
   #isOver(delivery: Delivery, error: GatewayError): boolean {
-    return error.code === 'delivery_refused' || this.#options.clock.now() - delivery.createdMs >= MAX_AGE_MS;
+    if (error.code === 'delivery_refused' || delivery.id === this.#doubted) return true;
+    return this.#options.clock.now() - delivery.createdMs >= MAX_AGE_MS;
   }
 
   /** What could not be said within the minute becomes one message. A single one is said as it is. */

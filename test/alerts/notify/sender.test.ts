@@ -229,6 +229,28 @@ describe('a letter is given up', () => {
     const [first] = await outbox.deliveriesOf('default', ['a1']);
     expect(first?.lastError).toContain('a later message was taken');
   });
+
+  it('not when the one behind it is merely the first that is tried once the receiver is back', async () => {
+    const { clock, channel, outbox, sender, put } = rig();
+    channel.failure = 'delivery_failed';
+    await put('a1', 'a2', 'a3');
+    const lastTried = () => ids(channel.tries.slice(-1).map(({ letter: sent }) => sent))[0];
+    for (const id of ['a2', 'a1']) while (lastTried() !== id) await clock.advance(5 * SECOND);
+    channel.failure = null;
+    await clock.advance(HOUR);
+    expect(ids(channel.taken)).toEqual(['a2', 'a1', 'a3']);
+    expect(await outbox.told('a1', 'a2', 'a3')).toEqual(['a1 triggered delivered', 'a2 triggered delivered', 'a3 triggered delivered']);
+    expect(sender.state).toMatchObject({ failed: 0, waiting: 0 });
+  });
+
+  it('not when the receiver has gone again before its last try', async () => {
+    const { clock, channel, outbox, put } = rig();
+    channel.failures.set('a1.triggered', 'not_connected');
+    await put('a1', 'a2', 'a3');
+    await clock.advance(HOUR);
+    expect(ids(channel.taken)).toEqual(['a2', 'a3']);
+    expect(await outbox.told('a1')).toEqual(['a1 triggered pending']);
+  });
 });
 
 describe('a receiver that hangs', () => {
