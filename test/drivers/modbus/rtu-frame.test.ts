@@ -46,6 +46,15 @@ describe('findAnswer', () => {
     );
   });
 
+  it('never takes a read that the adapter echoes for the answer to it', () => {
+    const request = withCrc(Buffer.from([UNIT, 1, 3, 0x11, 0, 24])); // also an answer with three bytes of coils
+    const answer = withCrc(Buffer.from([UNIT, 1, 3, 0xff, 0x0f, 0xf0]));
+    expect(findAnswer(request, request)).toBeUndefined();
+    expect(findAnswer(Buffer.concat([request, answer]), request)).toEqual(answer);
+    const write = withCrc(Buffer.from([UNIT, 6, 0, 1, 0, 2]));
+    expect(findAnswer(write, write)).toEqual(write);
+  });
+
   it('finds the exception to the request', () => {
     fc.assert(
       fc.property(exchange, noise, fc.nat(255), ({ request, code }, before, exception) => {
