@@ -1,21 +1,12 @@
 /** Samples of one series in one window that are not sealed yet, in order of arrival; a fast series has several heads, one after the other. */
-import type { SeriesId } from '../../core/tag.ts';
 import type { Run } from './run.ts';
 import type { SampleColumns } from './sample-columns.ts';
 import { HEAD_BYTES } from './unsealed-limit.ts';
 
 /** What a sparse series needs: a backfill may bring a sample for each of thousands of windows. */
 const MIN_CAPACITY = 4;
-const EMPTY = new Float64Array(0);
 /** 4 to 1,024 in four steps: the first window of a series is the only one whose length is not known. */
 const GROWTH = 4;
-/**
- * While its length is not known, a head grows when it is full up to this share of it, more or less of it by its series: ten thousand that are
- * read together would all grow at the same sample, which took 200 ms. A window of 900 samples still fits into 1,024.
- */
-const EARLIEST_SHARE = 1 / 8;
-/** The golden section spreads numbers that follow each other evenly. */
-const SPREAD = 0.6180339887498949;
 /** The usual length is believed when so much of it has come: else a series that has become sparse would take 200 times what it needs. */
 const BELIEVED = 1 / 16;
 /** The windows of a series differ by a few samples; a head that must grow takes more memory. */
@@ -27,10 +18,8 @@ const PLACE_SPAN = 2 ** 21;
 export class Head {
   readonly #usual: number;
   readonly #maxSamples: number;
-  /** How full it may be before it grows. */
-  readonly #fullness: number;
-  #timeMs = EMPTY;
-  #numbers = EMPTY;
+  #timeMs = new Float64Array(MIN_CAPACITY);
+  #numbers = new Float64Array(MIN_CAPACITY);
   #status: Uint32Array | undefined;
   #wide: (string | bigint | undefined)[] | undefined;
   #order: Float64Array | undefined;
@@ -41,8 +30,7 @@ export class Head {
   #copy: Run | undefined;
 
   /** It takes `maxSamples` at most. `usual`: about how many samples there will be; 0 for unknown. */
-  constructor(series: SeriesId, maxSamples: number, usual: number) {
-    this.#fullness = usual > 0 ? 1 : 1 - EARLIEST_SHARE * ((series * SPREAD) % 1);
+  constructor(maxSamples: number, usual: number) {
     this.#maxSamples = maxSamples;
     this.#usual = Math.min(maxSamples, Math.ceil(usual * (1 + MARGIN)));
   }
@@ -139,10 +127,9 @@ export class Head {
   }
 
   #reserve(count: number): void {
-    const { length } = this.#timeMs;
-    if (count <= length && (count <= length * this.#fullness || length === this.#maxSamples)) return;
+    if (count <= this.#timeMs.length) return;
     const isUsual = count <= this.#usual && count >= this.#usual * BELIEVED;
-    const capacity = isUsual ? this.#usual : Math.min(this.#maxSamples, Math.max(MIN_CAPACITY, count, length * GROWTH));
+    const capacity = isUsual ? this.#usual : Math.min(this.#maxSamples, Math.max(count, this.#timeMs.length * GROWTH));
     const grown = (column: Float64Array) => {
       const larger = new Float64Array(capacity);
       larger.set(column);

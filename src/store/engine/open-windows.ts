@@ -189,7 +189,7 @@ export class OpenWindows {
       if (full) full.push(known);
       else open.full.set(series, [known]);
     }
-    const head = new Head(series, this.#maxSamples, known ? this.#maxSamples : (this.#usual[series] ?? 0));
+    const head = new Head(this.#maxSamples, known ? this.#maxSamples : (this.#usual[series] ?? 0));
     open.heads.set(series, head);
     this.#grown(open, head.bytes);
     return head;

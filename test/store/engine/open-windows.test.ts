@@ -64,21 +64,4 @@ describe('the windows that are not sealed yet', () => {
     }
     expect(columnBytes(open)).toBeLessThan(900 * 16 * 1.05);
   });
-
-  it('do not make all series that are read together grow at the same sample', () => {
-    const open = new OpenWindows();
-    const series = 1_000;
-    const heads = Array.from({ length: series }, (_, index) => index + 1);
-    let most = 0;
-    for (let at = 0; at < 900; at++) {
-      const copied = heads.filter((id) => {
-        const before = open.bytes;
-        push(open, id, START + at * 1_000, at);
-        return at >= 32 && open.bytes > before;
-      });
-      most = Math.max(most, copied.length);
-    }
-    expect(most).toBeGreaterThan(0);
-    expect(most).toBeLessThan(series / 5);
-  });
 });
