@@ -90,49 +90,47 @@ describe('the query worker', () => {
     expect(await count()).toBe(1);
   });
 
-  it('asks for what is not sealed when it is the turn of a question, not before', async () => {
+  /** A query worker for a store of one series, with the test in the place of the store worker. */
+  const alone = async (withdrawn: SharedArrayBuffer) => {
     const dataDir = tempDir();
     const { client, define } = makeStore(dataDir);
     await client.start();
     const series = define();
     await client.stop();
-    const { port1, port2 } = new MessageChannel();
-    const worker = startBuiltQueryWorker({ dataDir, store: port2, withdrawn: new SharedArrayBuffer(4) });
+    const { port1: store, port2 } = new MessageChannel();
+    const worker = startBuiltQueryWorker({ dataDir, store: port2, withdrawn });
+    /** Ids of the questions for what is not sealed. */
     const asked: number[] = [];
-    port1.on('message', ({ id }: ToStore) => asked.push(id));
+    store.on('message', ({ id }: ToStore) => asked.push(id));
+    const question = { call: 'count', query: { series: [series], range: ALWAYS, atMost: 10 } } as const;
+    return { series, worker, store, asked, question };
+  };
+
+  it('asks for what is not sealed when it is the turn of a question, not before', async () => {
+    const { worker, store, asked, question } = await alone(new SharedArrayBuffer(4));
     const answered: number[] = [];
     worker.on('message', ({ id }: { id: number }) => answered.push(id));
-    const question = { call: 'count', query: { series: [series], range: ALWAYS, atMost: 10 } } as const;
     for (const id of [1, 2, 3]) worker.postMessage({ id, place: 0, question } satisfies ToQueryWorker);
     for (const id of [1, 2, 3]) {
       await eventually(() => asked.length === id);
       await systemClock.sleep(20);
       expect([asked.length, answered.length]).toEqual([id, id - 1]);
-      port1.postMessage({
+      store.postMessage({
         kind: 'refused',
         id: asked.at(-1) as number,
         fault: { code: 'store_failed', message: 'not now' },
       } satisfies FromStore);
     }
     await eventually(() => answered.length === 3);
-    port1.close();
+    store.close();
     await worker.terminate();
   });
 
   it('drops a question that is withdrawn before its turn, and ends one that is withdrawn in it', async () => {
-    const dataDir = tempDir();
-    const { client, define } = makeStore(dataDir);
-    await client.start();
-    const series = define();
-    await client.stop();
-    const { port1, port2 } = new MessageChannel();
     const withdrawn = new Int32Array(new SharedArrayBuffer(12));
-    const worker = startBuiltQueryWorker({ dataDir, store: port2, withdrawn: withdrawn.buffer });
-    const asked: number[] = [];
-    port1.on('message', ({ id }: ToStore) => asked.push(id));
+    const { series, worker, store, asked, question } = await alone(withdrawn.buffer);
     const answers: FromQueryWorker[] = [];
     worker.on('message', (message: FromQueryWorker) => answers.push(message));
-    const question = { call: 'count', query: { series: [series], range: ALWAYS, atMost: 10 } } as const;
     const run = { count: 1, timeMs: Float64Array.of(1), numbers: Float64Array.of(5) };
     const def: SeriesDef = { tenant: 'default', source: 'api', asset: 'a', tag: 't', valueType: 'f64', generation: 0 };
     const samples: UnsealedSamples = {
@@ -140,7 +138,7 @@ describe('the query worker', () => {
       frozen: [],
       open: [{ window: 0, runs: new Map([[series, run]]) }],
     };
-    const tell = () => port1.postMessage({ kind: 'unsealed', id: asked.at(-1) as number, samples } satisfies FromStore);
+    const tell = () => store.postMessage({ kind: 'unsealed', id: asked.at(-1) as number, samples } satisfies FromStore);
     for (const place of [0, 1, 2]) worker.postMessage({ id: place + 1, place, question } satisfies ToQueryWorker);
     await eventually(() => asked.length === 1);
     Atomics.store(withdrawn, 0, 1); // it reads as soon as it knows what is not sealed
@@ -154,7 +152,7 @@ describe('the query worker', () => {
     tell();
     await eventually(() => answers.length === 3);
     expect(answers[2]).toEqual({ kind: 'answer', id: 3, value: 1 });
-    port1.close();
+    store.close();
     await worker.terminate();
   });
 

@@ -4,8 +4,8 @@
  */
 import type { Clock } from '../../core/clock.ts';
 import { type Closing, type Connection, clientOf, FramePort } from './connection.ts';
+import { RequestQueue } from './request-queue.ts';
 import { findAnswer, MAX_FRAME_BYTES } from './rtu-frame.ts';
-import { Turns } from './turns.ts';
 
 /** An open line: bytes go out, and what arrives is handed to `onData`. */
 export interface LineStream extends Closing {
@@ -42,7 +42,7 @@ const MAX_SILENT = 2;
 const MAX_RECEIVED_BYTES = 2 * MAX_FRAME_BYTES;
 
 export class Line {
-  readonly turns = new Turns();
+  readonly queue = new RequestQueue();
   readonly #options: LineOptions;
   #stream: LineStream | undefined;
   /** The one before has to let the device go first. */

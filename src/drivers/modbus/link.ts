@@ -2,8 +2,8 @@
 import { GatewayError } from '../../core/errors.ts';
 import { ModbusException } from './exception.ts';
 import type { Span } from './plan.ts';
+import type { RequestOptions } from './request-queue.ts';
 import type { Medium, Transport } from './transport.ts';
-import type { TurnOptions } from './turns.ts';
 import type { Wire, WriteRequest } from './wire.ts';
 
 /** Requests that follow each other with nothing between them. All reject `ModbusException`, or `timeout`, `protocol`, `not_connected`. */
@@ -52,7 +52,7 @@ export class ModbusLink {
     }
     this.#medium = medium;
     this.#failures = 0;
-    await medium.turns.take(() => this.#ready(signal), { owner: this, signal });
+    await medium.queue.take(() => this.#ready(signal), { owner: this, signal });
   }
 
   /**
@@ -78,7 +78,7 @@ export class ModbusLink {
     this.#medium = undefined;
     this.#opening = undefined;
     this.#drop();
-    medium?.turns.leave(this, this.#closedError());
+    medium?.queue.leave(this, this.#closedError());
     medium?.leave();
   }
 
@@ -120,11 +120,11 @@ export class ModbusLink {
     this.#wire = undefined;
   }
 
-  async #inTurn<T>(work: () => Promise<T>, options: Omit<TurnOptions, 'owner'>): Promise<T> {
+  async #inTurn<T>(work: () => Promise<T>, options: Omit<RequestOptions, 'owner'>): Promise<T> {
     const medium = this.#medium;
     if (!medium) throw this.#closedError();
     if (medium.settled) await medium.settled(options.signal);
     if (medium !== this.#medium) throw this.#closedError();
-    return medium.turns.take(work, { ...options, owner: this });
+    return medium.queue.take(work, { ...options, owner: this });
   }
 }

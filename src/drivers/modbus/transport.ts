@@ -7,10 +7,10 @@ import { addressOf, type HostOptions } from './host.ts';
 import type { LineStream } from './line.ts';
 import { holdLine, type LineHold } from './lines.ts';
 import { endpoint, type ModbusConfig, type SerialSettings, settingsOf } from './options.ts';
+import { RequestQueue } from './request-queue.ts';
 import { deviceOf, gapMsOf, openSerialLine } from './serial.ts';
 import { dialTcp } from './tcp.ts';
 import { openTcpLine } from './tcp-line.ts';
-import { Turns } from './turns.ts';
 import { dialUdp } from './udp.ts';
 import { Wire } from './wire.ts';
 
@@ -24,7 +24,7 @@ export interface Transport {
 /** The way to a device, for as long as a link is open. */
 export interface Medium {
   /** Of all who share it: one request is under way at a time. */
-  readonly turns: Turns;
+  readonly queue: RequestQueue;
   /** Resolves when the device owes no answer, before a turn is taken: others need not wait for it. Absent where answers have numbers. */
   settled?(signal: AbortSignal): Promise<void>;
   /** To be called in turn. Rejects `not_connected`, `egress_denied` or `config_invalid`. */
@@ -60,7 +60,7 @@ function ownTransport(dial: Dial, options: HostOptions, bounds: Bounds): Transpo
   return {
     endpoint: bounds.endpoint,
     enter: async () => ({
-      turns: new Turns(),
+      queue: new RequestQueue(),
       dial: async (signal) => new Wire(await dial(options, bounds, signal), bounds),
       leave: () => {},
     }),
@@ -107,7 +107,7 @@ function mediumOf(
   admit: (signal: AbortSignal) => Promise<() => Promise<LineStream>>,
 ): Medium {
   return {
-    turns: line.turns,
+    queue: line.queue,
     settled: (signal) => line.settled(unitId, signal),
     dial: async (signal) => {
       const open = await admit(signal);

@@ -1,6 +1,6 @@
 /** Whose request goes next where one may be under way at a time: writes first, then one of each user of the line in turn. */
 
-export interface TurnOptions {
+export interface RequestOptions {
   /** Whoever shares the line fairly with the others. */
   readonly owner: object;
   /** Ahead of everything that is not. */
@@ -8,12 +8,12 @@ export interface TurnOptions {
   readonly signal: AbortSignal;
 }
 
-interface Entry extends TurnOptions {
+interface Entry extends RequestOptions {
   run(): Promise<void>;
   refuse(reason: unknown): void;
 }
 
-export class Turns {
+export class RequestQueue {
   readonly #urgent = new Set<Entry>();
   /** What waits, by owner; the owner that comes first is served next and goes to the end. */
   readonly #waiting = new Map<object, Set<Entry>>();
@@ -25,7 +25,7 @@ export class Turns {
    * Settles as `work` does, which begins when its turn has come. Rejects with the signal's reason when it aborts before
    * that, and with that of `leave`; then `work` is never called.
    */
-  take<T>(work: () => Promise<T>, options: TurnOptions): Promise<T> {
+  take<T>(work: () => Promise<T>, options: RequestOptions): Promise<T> {
     const { signal } = options;
     return new Promise((resolve, reject) => {
       if (signal.aborted) return reject(signal.reason);

@@ -1,16 +1,16 @@
 /** Who goes next on a line that several sources share. */
 import fc from 'fast-check';
 import { describe, expect, it } from 'vitest';
-import { Turns } from '../../../src/drivers/modbus/turns.ts';
+import { RequestQueue } from '../../../src/drivers/modbus/request-queue.ts';
 
 const never = new AbortController().signal;
 
 /** Work that takes until the event loop has come round, and tells when it began. */
-function recorder(turns: Turns) {
+function recorder(queue: RequestQueue) {
   const began: string[] = [];
   let underWay = 0;
   const take = (name: string, owner: object, more: { readonly urgent?: boolean; readonly signal?: AbortSignal } = {}) =>
-    turns.take(
+    queue.take(
       async () => {
         expect(++underWay).toBe(1);
         began.push(name);
@@ -23,34 +23,34 @@ function recorder(turns: Turns) {
   return { began, take };
 }
 
-describe('turns', () => {
+describe('the queue of requests', () => {
   const a = {};
   const b = {};
 
   it('go round the owners, however many requests one of them has waiting', async () => {
-    const { began, take } = recorder(new Turns());
+    const { began, take } = recorder(new RequestQueue());
     await Promise.all([take('a1', a), take('a2', a), take('a3', a), take('a4', a), take('b1', b), take('b2', b)]);
     expect(began).toEqual(['a1', 'a2', 'b1', 'a3', 'b2', 'a4']);
   });
 
   it('let a write pass all reads, whoever waits', async () => {
-    const { began, take } = recorder(new Turns());
+    const { began, take } = recorder(new RequestQueue());
     await Promise.all([take('a1', a), take('a2', a), take('b1', b), take('write', b, { urgent: true })]);
     expect(began).toEqual(['a1', 'write', 'a2', 'b1']);
   });
 
   it('go on after work that failed', async () => {
-    const turns = new Turns();
-    const { take } = recorder(turns);
-    const failed = turns.take(() => Promise.reject(new Error('no')), { owner: a, signal: never });
+    const queue = new RequestQueue();
+    const { take } = recorder(queue);
+    const failed = queue.take(() => Promise.reject(new Error('no')), { owner: a, signal: never });
     const next = take('next', b);
     await expect(failed).rejects.toThrow('no');
     expect(await next).toBe('next');
   });
 
   it('are given up at once by who is called off or leaves, and its work never begins', async () => {
-    const turns = new Turns();
-    const { began, take } = recorder(turns);
+    const queue = new RequestQueue();
+    const { began, take } = recorder(queue);
     const stop = new AbortController();
     const first = take('a1', a);
     const ended = Promise.allSettled([
@@ -60,7 +60,7 @@ describe('turns', () => {
       take('a3', a, { urgent: true }),
     ]);
     stop.abort(new Error('enough'));
-    turns.leave(a, new Error('left'));
+    queue.leave(a, new Error('left'));
     expect((await ended).map((one) => one.status === 'rejected' && one.reason.message)).toEqual(['enough', 'enough', 'left', 'left']);
     expect(await first).toBe('a1');
     expect(began).toEqual(['a1']);
@@ -73,7 +73,7 @@ describe('turns', () => {
     await fc.assert(
       fc.asyncProperty(fc.array(request, { minLength: 1, maxLength: 20 }), async (requests) => {
         const owners = [{}, {}, {}, {}];
-        const { began, take } = recorder(new Turns());
+        const { began, take } = recorder(new RequestQueue());
         const names = requests.map(({ owner, urgent }, index) => `${urgent ? 'w' : 'r'}${owner}.${index}`);
         await Promise.all(requests.map(({ owner, urgent }, index) => take(names[index] ?? '', owners[owner] ?? {}, { urgent })));
         expect(began.toSorted()).toEqual(names.toSorted());
